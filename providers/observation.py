@@ -1,0 +1,131 @@
+"""The canonical observation: one row per scalar, whatever vendor it came from.
+
+Parse functions return `Parsed`: what was understood, and what was refused with the reason.
+Times are timezone-aware UTC; a naive time is refused at this edge (`NaiveTimeError`).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from clinical.vitals import Vital
+
+
+class Provider(StrEnum):
+    """The vendors whose APIs are spoken."""
+
+    WITHINGS = "withings"
+    GOOGLE_HEALTH = "google_health"
+    OURA = "oura"
+
+
+class Granularity(StrEnum):
+    """What stretch of time one value stands for."""
+
+    SAMPLE = "sample"
+    INTERVAL = "interval"
+    NIGHT = "night"
+    DAY = "day"
+
+
+class Statistic(StrEnum):
+    """How the value sums its stretch of time up."""
+
+    INSTANT = "instant"
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+
+
+class Context(StrEnum):
+    """What the wearer was doing, as far as the vendor tells."""
+
+    SLEEP = "sleep"
+    REST = "rest"
+    ACTIVE = "active"
+    UNKNOWN = "unknown"
+
+
+class Method(StrEnum):
+    """Who or what took the reading; `ambiguous` may be another person (Withings attrib 1)."""
+
+    DEVICE = "device"
+    MANUAL = "manual"
+    DERIVED = "derived"
+    AMBIGUOUS = "ambiguous"
+
+
+class Quality(StrEnum):
+    """`suspect` readings are stored but not forecast from; `quarantined` ones wait for a person."""
+
+    OK = "ok"
+    SUSPECT = "suspect"
+    QUARANTINED = "quarantined"
+
+
+class NaiveTimeError(ValueError):
+    """A time without a zone reached the provider edge; pass timezone-aware UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One scalar reading of one vital, in the vital's own unit."""
+
+    vital: Vital
+    value: Decimal
+    effective_start: datetime
+    effective_end: datetime
+    utc_offset_s: int | None = None
+    civil_date: date | None = None
+    granularity: Granularity = Granularity.SAMPLE
+    statistic: Statistic = Statistic.INSTANT
+    context: Context = Context.UNKNOWN
+    method: Method = Method.DEVICE
+    body_site: str | None = None
+    device_id: str | None = None
+    device_model: str | None = None
+    source_record_id: str | None = None
+    group_id: str | None = None
+    provider_modified_at: datetime | None = None
+    quality: Quality = Quality.OK
+    quality_reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for moment in (self.effective_start, self.effective_end, self.provider_modified_at):
+            if moment is not None and moment.utcoffset() != timedelta(0):
+                raise NaiveTimeError(f"{moment.isoformat()} is not in UTC; convert it first")
+
+    def key(self, patient_id: str, provider: Provider) -> bytes:
+        """Natural key, 32 bytes: the same reading fetched twice has the same key.
+
+        The value is no part of it: a vendor's revision of a reading keeps its key.
+        """
+        parts = (
+            patient_id, provider.value, self.vital.value, self.statistic.value,
+            self.granularity.value, self.effective_start.astimezone(UTC).isoformat(),
+            self.device_id or self.device_model or "", self.source_record_id or "",
+        )
+        return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A record that was not understood: which one, and why. Never holds the reading itself."""
+
+    record: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What one payload held. `received` counts vendor records, understood or not."""
+
+    observations: Sequence[Observation] = ()
+    refused: Sequence[Refusal] = ()
+    received: int = 0
+    next_page: str | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
