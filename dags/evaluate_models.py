@@ -1,0 +1,27 @@
+"""After each forecast: score every stored forecast on the hours that have been observed since."""
+
+from typing import Any
+
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from vitals_assets import COMMON, FORECASTS
+
+
+@dag(schedule=PartitionedAssetTimetable(assets=FORECASTS), doc_md=__doc__, **COMMON)
+def evaluate_models() -> None:
+    @task
+    def list_shards() -> list[str]:
+        from vitalcast.wiring import open_system
+
+        return open_system().shards()
+
+    @task
+    def evaluate(shard: str, partition_key: str | None = None) -> dict[str, Any]:
+        from vitalcast.jobs.evaluate import evaluate
+        from vitalcast.wiring import open_system
+
+        return evaluate(open_system(), cycle=partition_key, shard=shard)
+
+    evaluate.expand(shard=list_shards())
+
+
+evaluate_models()

@@ -1,0 +1,21 @@
+"""Every night: delete model documents that no alias and no forecast needs any more."""
+
+from typing import Any
+
+from airflow.sdk import dag, task
+from vitals_assets import COMMON, scheduled
+
+
+@dag(schedule=scheduled("30 3 * * *"), doc_md=__doc__, **COMMON)
+def retain_models() -> None:
+    @task
+    def retain(partition_key: str | None = None) -> dict[str, Any]:
+        from vitalcast.jobs.retain import retain
+        from vitalcast.wiring import open_system
+
+        return retain(open_system(), cycle=partition_key)
+
+    retain()
+
+
+retain_models()

@@ -1,0 +1,47 @@
+"""After each ingest: fit the members of every series whose training is due.
+
+The model configuration is the Variable `vitalcast_model_config` (JSON); it is read and checked in
+a task of its own, so that a mistake fails the run at once and with its reason.
+"""
+
+from typing import Any
+
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from vitals_assets import COMMON, CONFIG_VARIABLE, MODELS, OBSERVATIONS, TRAINING_POOL
+
+
+@dag(schedule=PartitionedAssetTimetable(assets=OBSERVATIONS), doc_md=__doc__, **COMMON)
+def train_models() -> None:
+    @task
+    def load_config() -> str:
+        from airflow.sdk import Variable
+        from vitalcast.jobs.configure import use_config
+        from vitalcast.wiring import open_system
+
+        return use_config(open_system(), Variable.get(CONFIG_VARIABLE, default="{}"))
+
+    @task
+    def list_shards() -> list[str]:
+        from vitalcast.wiring import open_system
+
+        return open_system().shards()
+
+    @task(pool=TRAINING_POOL)
+    def train(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
+        from vitalcast.jobs.train import train
+        from vitalcast.wiring import open_system
+
+        return train(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
+
+    @task(outlets=[MODELS])
+    def publish(figures: list[dict[str, Any]]) -> None:
+        """Tell whoever waits that there are new models; skipped when no training was due."""
+        from airflow.sdk.exceptions import AirflowSkipException
+
+        if not any(shard["series"] for shard in figures):
+            raise AirflowSkipException("no training was due: stored models stay in use")
+
+    publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))
+
+
+train_models()

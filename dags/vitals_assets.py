@@ -1,0 +1,60 @@
+"""What the DAGs have in common: the assets that chain them, schedules, pools, retries.
+
+    ingest_vitals ─► OBSERVATIONS ─┬─► train_models ─► MODELS (when something was fitted)
+                                   └─► forecast_vitals ◄─┘ ─► FORECASTS ─► evaluate_models
+
+Forecasts follow every ingest at once, from the stored models, and again when training has brought
+new ones: a training longer than an hour holds no forecast up.
+
+Nothing heavy is imported here or at the top of a DAG file: the dag-processor parses these files
+over and over (a test asserts that parsing imports neither numba nor pandas).
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    Asset,
+    CronPartitionTimetable,
+    ExceptionRetryPolicy,
+    PartitionedAtRuntime,
+    RetryAction,
+    RetryRule,
+)
+
+OBSERVATIONS = Asset("vitalcast://observations")
+MODELS = Asset("vitalcast://models")
+FORECASTS = Asset("vitalcast://forecasts")
+
+INGEST_POOL = "ingest"
+TRAINING_POOL = "training"
+CONFIG_VARIABLE = "vitalcast_model_config"
+
+# A person has to mend a wrong configuration or setting: asking again does not help.
+_FAIL_AT_ONCE = ExceptionRetryPolicy(rules=[
+    RetryRule(exception="vitalcast.errors.ConfigInvalid", action=RetryAction.FAIL,
+              reason="the model configuration is not valid: correct the Variable"),
+    RetryRule(exception="vitalcast.errors.UserError", action=RetryAction.FAIL,
+              reason="a setting has to be corrected first"),
+])
+
+DEFAULTS: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_policy": _FAIL_AT_ONCE,
+}
+COMMON: dict[str, Any] = {
+    "catchup": False, "max_active_runs": 1, "default_args": DEFAULTS, "tags": ["vitalcast"],
+}
+
+
+def scheduled(cron: str) -> CronPartitionTimetable | PartitionedAtRuntime:
+    """Runs at `cron`, each with its full UTC hour as partition key.
+
+    With VITALCAST_SCHEDULE=manual (the demo) nothing starts by itself: a run gets its key from
+    whoever triggers it.
+    """
+    if os.environ.get("VITALCAST_SCHEDULE") == "manual":
+        return PartitionedAtRuntime()
+    return CronPartitionTimetable(cron, timezone="UTC", key_format="%Y-%m-%dT%H:00:00")
