@@ -1,0 +1,159 @@
+"""A local Airflow: its environment, its processes, and a small client of its REST API.
+
+Everything binds to loopback. The triggerer is left out: no DAG here defers.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from vitalcast.errors import UserError
+from vitalcast.keys import Keys
+from vitalcast.processes import Command, script
+
+USER = "admin"
+POOLS = {"ingest": 8, "training": 2}
+
+
+class AirflowError(UserError):
+    """Airflow refused a request, or a run failed; the message says where to look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirflowPlace:
+    """Where this Airflow lives: its folder, port, metadata database and the DAG folder."""
+
+    home: Path
+    port: int
+    database_url: str
+    dags: Path
+    keys: Keys = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Root of the web interface and the API."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Every setting set explicitly, so that no file and no default decides."""
+        passwords = self.home / "passwords.json"
+        return {
+            "AIRFLOW_HOME": str(self.home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.dags / "plugins"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__FERNET_KEY": self.keys.airflow_fernet_key,
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url,
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.keys.airflow_jwt_secret,
+            "AIRFLOW__API__SECRET_KEY": self.keys.airflow_api_secret,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+            "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "false",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+        }
+
+    def prepare(self) -> None:
+        """Write what Airflow reads before it starts: the login."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        passwords = self.home / "passwords.json"
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({USER: self.keys.airflow_password}))
+
+    def migrate(self) -> Command:
+        """Bring the metadata database up to date."""
+        return Command(name="airflow-migrate", argv=[script("airflow"), "db", "migrate"],
+                       env=self.environment())
+
+    def processes(self) -> list[Command]:
+        """The processes in the order to start them; only the API server is waited for."""
+        env = self.environment()
+        airflow = script("airflow")
+        return [
+            Command(name="airflow-scheduler", env=env,
+                    argv=[airflow, "scheduler", "--skip-serve-logs"]),
+            Command(name="airflow-dag-processor", env=env, argv=[airflow, "dag-processor"]),
+            Command(name="airflow-api-server", env=env,
+                    argv=[airflow, "api-server", "--host", "127.0.0.1", "--port", str(self.port)],
+                    ready=self._answers),
+        ]
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/api/v2/version", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+class AirflowClient:
+    """The few calls of Airflow's REST API that the demo needs."""
+
+    def __init__(self, place: AirflowPlace) -> None:
+        self._root = place.url
+        self._session = requests.Session()
+        answer = self._session.post(
+            f"{self._root}/auth/token", timeout=30,
+            json={"username": USER, "password": place.keys.airflow_password})
+        if not answer.ok:
+            raise AirflowError(f"Airflow refused the login (HTTP {answer.status_code}); "
+                               f"read {place.home / 'logs'}")
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body, timeout=30)
+        if not answer.ok:
+            raise AirflowError(f"Airflow answered {answer.status_code} to {method} {path}: "
+                               f"{answer.text[:300]}")
+        return answer.json() if answer.content else None
+
+    def ensure_pools(self) -> None:
+        """Pools must exist before a DAG runs, or its tasks wait for ever."""
+        for name, slots in POOLS.items():
+            body = {"name": name, "slots": slots, "description": "vitalcast"}
+            try:
+                self._call("POST", "/pools", body)
+            except AirflowError as error:
+                if "409" not in str(error):
+                    raise
+
+    def await_dags(self, names: set[str], timeout_s: float = 90) -> None:
+        """Wait until every DAG is known to Airflow."""
+        deadline = time.monotonic() + timeout_s
+        while missing := names - {dag["dag_id"] for dag in self._call("GET", "/dags")["dags"]}:
+            if time.monotonic() > deadline:
+                faults = self._call("GET", "/importErrors")["import_errors"]
+                told = "; ".join(fault["stack_trace"][-300:] for fault in faults)
+                raise AirflowError(f"DAGs not found: {sorted(missing)}. {told}")
+            time.sleep(0.5)
+
+    def trigger(self, dag: str, key: str) -> str:
+        """Start one run with this partition key; returns its id."""
+        run = self._call("POST", f"/dags/{dag}/dagRuns",
+                         {"logical_date": None, "partition_key": key})
+        return str(run["dag_run_id"])
+
+    def runs(self, dag: str, key: str) -> list[dict[str, Any]]:
+        """The runs of a DAG with this partition key, oldest first."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=id&limit=100")["dag_runs"]
+        return [run for run in found if run.get("partition_key") == key]
+
+    def task_states(self, dag: str, run_id: str) -> list[tuple[str, str | None]]:
+        """Task id and state of every task instance of one run."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return [(task["task_id"], task["state"]) for task in found]

@@ -1,0 +1,94 @@
+"""The model configuration: what operators may set, as one JSON object, checked at the door.
+
+    {"members": {"tbats": false, "theta": {"spo2": false}}, "train_every_hours": 12}
+
+switches TBATS off, Theta off for SpO2 alone, and trains twice a day. What is not named keeps its
+default; an unknown key, member or vital is refused with the list of those that exist.
+"""
+
+import hashlib
+import json
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from clinical.vitals import FORECAST_VITALS, Vital
+from forecasting.config import DEFAULT_MEMBERS, KNOWN_MEMBERS, MAX_HORIZON, EngineConfig
+from forecasting.types import ConfigError
+from vitalcast.errors import ConfigInvalid
+
+Switch = bool | dict[Vital, bool]
+
+
+class ModelConfig(BaseModel):
+    """One version of the model configuration; frozen, and named by the hash of its content."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    members: Annotated[dict[str, Switch], Field(
+        description="member on or off, for all vitals or per vital")] = {}
+    engines: Annotated[dict[str, str], Field(
+        description="engine of a member where it is not the default")] = {}
+    window_hours: Annotated[int, Field(
+        ge=24, le=2016, description="hours of history a model is fitted to")] = 336
+    seasons: Annotated[tuple[int, ...], Field(
+        min_length=1, description="season lengths in hours, rising; [1] for none")] = (24,)
+    horizon_hours: Annotated[int, Field(
+        ge=1, le=MAX_HORIZON, description="hours forecast ahead")] = 24
+    train_every_hours: Annotated[int, Field(
+        ge=1, le=24 * 31, description="training of a series is due so long after its last")] = 24
+    fit_timeout_s: Annotated[float, Field(
+        gt=0, le=3600, description="time limit of one fit")] = 60.0
+    alert_threshold: Annotated[float, Field(
+        gt=0, lt=1, description="P(NEWS2 ≥ 5) from which an hour counts as an alert")] = 0.3
+
+    @field_validator("members")
+    @classmethod
+    def _known(cls, members: dict[str, Switch]) -> dict[str, Switch]:
+        for member in members:
+            if member not in KNOWN_MEMBERS:
+                raise ValueError(f"there is no member {member!r}: known are "
+                                 f"{', '.join(KNOWN_MEMBERS)}")
+        return members
+
+    def is_on(self, member: str, vital: Vital) -> bool:
+        """Whether a member is switched on for a vital."""
+        switch = self.members.get(member, member in DEFAULT_MEMBERS)
+        return switch.get(vital, member in DEFAULT_MEMBERS) if isinstance(switch, dict) else switch
+
+    def engine_config(self, vital: Vital) -> EngineConfig:
+        """What the forecasting room is told about one vital."""
+        return EngineConfig(
+            members=tuple(member for member in KNOWN_MEMBERS if self.is_on(member, vital)),
+            engines=self.engines, seasons=self.seasons, horizon=self.horizon_hours,
+        )
+
+    def switched_off(self, vital: Vital) -> tuple[str, ...]:
+        """Default members that the operators switched off for a vital."""
+        return tuple(name for name in DEFAULT_MEMBERS if not self.is_on(name, vital))
+
+    def text(self) -> str:
+        """Canonical JSON: same content, same text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def hash(self) -> str:
+        """SHA-256 (hex) of the canonical JSON."""
+        return hashlib.sha256(self.text().encode()).hexdigest()
+
+
+def parse_config(text: str) -> ModelConfig:
+    """The configuration from its JSON text. ConfigInvalid lists every fault and where it is."""
+    try:
+        config = ModelConfig.model_validate_json(text or "{}")
+        for vital in FORECAST_VITALS:
+            config.engine_config(vital)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'the whole'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise ConfigInvalid(f"model configuration refused. {faults}. Settable are "
+                            f"{', '.join(ModelConfig.model_fields)}.") from error
+    except ConfigError as error:
+        raise ConfigInvalid(f"model configuration refused. {error}") from error
+    return config

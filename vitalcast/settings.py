@@ -1,0 +1,84 @@
+"""Every setting in one table: environment variable `VITALCAST_<NAME>`, default, one line of help.
+
+`docs/settings.md` lists the same table; a test fails when a setting is missing there.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vitalcast.errors import UserError
+
+
+def default_home() -> Path:
+    """Where the embedded database, keys and logs live when `VITALCAST_HOME` is not set."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/vitalcast")
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "vitalcast"
+
+
+class Settings(BaseSettings):
+    """Settings of every process; read once by `load_settings`, then passed as an argument."""
+
+    model_config = SettingsConfigDict(env_prefix="VITALCAST_", extra="ignore", frozen=True)
+
+    home: Annotated[Path, Field(
+        default_factory=default_home,
+        description="folder of the embedded database, keys, logs and reports")]
+    database_url: Annotated[str, Field(
+        default="", description="any PostgreSQL ≥ 15; empty = the embedded one")]
+    airflow_database_url: Annotated[str, Field(
+        default="", description="Airflow's metadata; empty = database `airflow` of the same server")]
+    secret_key: Annotated[str, Field(
+        default="", repr=False,
+        description="signs logins; empty = made once and kept in the home folder")]
+    token_keys: Annotated[str, Field(
+        default="", repr=False,
+        description="Fernet keys of vendor tokens, newest first, comma-separated; "
+                    "empty = made once and kept in the home folder")]
+    sandbox_url: Annotated[str, Field(
+        default="", description="root of a sandbox provider; empty = the vendors themselves")]
+    client_id: Annotated[str, Field(
+        default="vitalcast", description="OAuth client id at the vendors")]
+    client_secret: Annotated[str, Field(
+        default="sandbox-secret", repr=False, description="OAuth client secret at the vendors")]
+    redirect_uri: Annotated[str, Field(
+        default="http://127.0.0.1:8000/v1/connections/callback",
+        description="where a vendor sends the patient's consent")]
+    rate_limits: Annotated[dict[str, str], Field(
+        default_factory=dict,
+        description='per provider, calls per seconds, as {"withings": "120/60"}; '
+                    "unset = the vendor's own limit")]
+    history_days: Annotated[int, Field(
+        default=60, ge=1, le=365, description="how far back a first fetch reaches")]
+    shards: Annotated[int, Field(
+        default=2, ge=1, le=64, description="shards of a job, whatever the number of patients")]
+    workers: Annotated[int, Field(
+        default=0, ge=0, le=256,
+        description="fitting processes per training shard; 0 = cores ÷ shards")]
+    retain_days: Annotated[int, Field(
+        default=90, ge=1, description="model documents no alias or forecast needs are kept so long")]
+    token_minutes: Annotated[int, Field(
+        default=60, ge=1, le=1440, description="how long an API login lasts")]
+
+    @cached_property
+    def fit_workers(self) -> int:
+        """Fitting processes of one training shard."""
+        return self.workers or max(1, (os.cpu_count() or 1) // self.shards)
+
+
+def load_settings() -> Settings:
+    """Settings from the environment. UserError names the variable that cannot be read."""
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        faults = "; ".join(
+            f"VITALCAST_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise UserError(f"settings cannot be read: {faults}") from error
