@@ -1,0 +1,65 @@
+"""The model configuration is checked at the door."""
+
+import json
+
+import pytest
+
+from clinical.vitals import Vital
+from vitalcast.errors import ConfigInvalid
+from vitalcast.model_config import ModelConfig, parse_config
+
+
+def test_an_empty_configuration_has_every_default() -> None:
+    config = parse_config("{}")
+    assert config == ModelConfig()
+    assert (config.window_hours, config.horizon_hours, config.seasons) == (336, 24, (24,))
+
+
+def test_a_member_is_switched_off_for_all_vitals() -> None:
+    config = parse_config('{"members": {"tbats": false}}')
+    assert "tbats" not in config.engine_config(Vital.HEART_RATE).members
+    assert config.switched_off(Vital.SPO2) == ("tbats",)
+
+
+def test_a_member_is_switched_off_for_one_vital() -> None:
+    config = parse_config('{"members": {"theta": {"spo2": false}}}')
+    assert "theta" not in config.engine_config(Vital.SPO2).members
+    assert "theta" in config.engine_config(Vital.HEART_RATE).members
+
+
+def test_a_selectable_member_is_switched_on() -> None:
+    assert "mstl" not in ModelConfig().engine_config(Vital.SPO2).members
+    config = parse_config('{"members": {"mstl": {"heart_rate": true}}}')
+    assert "mstl" in config.engine_config(Vital.HEART_RATE).members
+    assert "mstl" not in config.engine_config(Vital.SPO2).members
+
+
+@pytest.mark.parametrize(("text", "says"), [
+    ('{"windw_hours": 24}', "windw_hours.*Settable are members"),
+    ('{"members": {"prophet": true}}', "there is no member 'prophet': known are arima"),
+    ('{"members": {"ets": {"glucose": false}}}', "heart_rate"),
+    ('{"horizon_hours": 0}', "horizon_hours"),
+    ('{"horizon_hours": "soon"}', "horizon_hours"),
+    ('{"seasons": []}', "seasons"),
+    ('{"seasons": [168, 24]}', "seasons must rise"),
+    ('{"fit_timeout_s": 0}', "fit_timeout_s"),
+    ('{"engines": {"ets": "prophet"}}', "no engine 'prophet'"),
+    ("not json", "Invalid JSON"),
+    ("[]", "the whole"),
+])
+def test_a_fault_is_named_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(ConfigInvalid, match=says):
+        parse_config(text)
+
+
+def test_every_member_switched_off_is_refused() -> None:
+    off = dict.fromkeys(ModelConfig().engine_config(Vital.SPO2).members, False)
+    with pytest.raises(ConfigInvalid, match="no members"):
+        parse_config(json.dumps({"members": off}))
+
+
+def test_the_hash_names_the_content_not_its_order() -> None:
+    one = parse_config('{"window_hours": 240, "horizon_hours": 12}')
+    two = parse_config('{"horizon_hours": 12, "window_hours": 240}')
+    assert one.hash() == two.hash() != ModelConfig().hash()
+    assert parse_config(one.text()) == one

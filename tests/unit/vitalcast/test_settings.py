@@ -1,0 +1,45 @@
+"""Settings come from the environment, and each is documented."""
+
+from pathlib import Path
+
+import pytest
+
+from vitalcast.errors import UserError
+from vitalcast.settings import Settings, default_home, load_settings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_setting_is_documented() -> None:
+    table = (ROOT / "docs" / "settings.md").read_text()
+    for name, spec in Settings.model_fields.items():
+        assert f"`VITALCAST_{name.upper()}`" in table, f"{name} is missing in docs/settings.md"
+        assert spec.description
+
+
+def test_the_environment_sets_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VITALCAST_HOME", str(tmp_path))
+    monkeypatch.setenv("VITALCAST_RATE_LIMITS", '{"withings": "120/60"}')
+    settings = load_settings()
+    assert settings.home == tmp_path
+    assert settings.rate_limits == {"withings": "120/60"}
+
+
+def test_a_value_that_cannot_be_read_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALCAST_SHARDS", "many")
+    with pytest.raises(UserError, match="VITALCAST_SHARDS"):
+        load_settings()
+
+
+def test_secrets_do_not_show_in_repr() -> None:
+    settings = Settings(secret_key="hush", token_keys="quiet", client_secret="still")
+    assert not any(secret in repr(settings) for secret in ("hush", "quiet", "still"))
+
+
+def test_a_user_keeps_data_in_their_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    assert default_home() == Path("/home/ada/.local/share/vitalcast")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert default_home() == Path("/var/lib/vitalcast")

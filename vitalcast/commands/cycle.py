@@ -1,0 +1,145 @@
+"""`vitalcast ingest | train | forecast | evaluate | retain | migrate | config`: jobs by hand.
+
+The same jobs that Airflow calls, on the same database; what one of them did is printed as a table
+or as JSON.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
+from vitalcast.errors import UserError
+from vitalcast.jobs.configure import use_config
+from vitalcast.keys import load_keys
+from vitalcast.local_database import database_server
+from vitalcast.model_config import ModelConfig, parse_config
+from vitalcast.settings import Settings, load_settings
+from vitalcast.wiring import System, open_system
+
+Hour = Annotated[str | None, typer.Option(
+    "--hour", help="the cycle's UTC hour, e.g. 2026-11-21T03:00; default: the last full hour")]
+OneShard = Annotated[str, typer.Option("--shard", help="which part of the patients, e.g. 1/4")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+ConfigFile = Annotated[Path | None, typer.Option(
+    "--config", help="model configuration (JSON); default: every setting's own default")]
+
+Figures = dict[str, Any]
+
+
+@contextmanager
+def _system() -> Iterator[System]:
+    settings = load_settings()
+    keys = load_keys(settings.home)
+    with database_server(settings) as urls:
+        yield open_system(settings.model_copy(update={
+            "database_url": urls.registry,
+            "token_keys": settings.token_keys or keys.token_key,
+        }))
+
+
+def _cycle(hour: str | None) -> datetime:
+    return parse_cycle(hour) if hour else last_full_hour(datetime.now(UTC))
+
+
+def _config_text(file: Path | None) -> str:
+    if file is None:
+        return "{}"
+    try:
+        return file.read_text()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read ({error.strerror}): name a JSON file") from error
+
+
+def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"job": job, "cycle": partition_key(cycle), **figures}))  # noqa: T201
+        return
+    table = Table(title=f"{job} {cycle:%Y-%m-%d %H:%M} UTC", show_header=False)
+    for name, value in figures.items():
+        table.add_row(name.replace("_", " "), str(value))
+    Console(file=sys.stdout).print(table)
+
+
+def _run(job: str, hour: str | None, as_json: bool,
+         call: Callable[[System, datetime], Figures]) -> None:
+    cycle = _cycle(hour)
+    with _system() as system:
+        _print(job, cycle, call(system, cycle), as_json)
+
+
+def ingest(hour: Hour = None, shard: OneShard = "1/1", as_json: AsJson = False) -> None:
+    """Fetch what the vendors have up to an hour. Example: vitalcast ingest --json"""
+    from vitalcast.jobs.ingest import ingest as job
+
+    _run("ingest", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
+
+
+def train(hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = None,
+          as_json: AsJson = False) -> None:
+    """Fit every series whose training is due. Example: vitalcast train --config models.json"""
+    from vitalcast.jobs.train import train as job
+
+    text = _config_text(config)
+    _run("train", hour, as_json, lambda system, cycle: job(
+        system, cycle=cycle, shard=shard, config_hash=use_config(system, text)))
+
+
+def forecast(hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = None,
+             as_json: AsJson = False) -> None:
+    """Forecast and score from stored models, without fitting. Example: vitalcast forecast"""
+    from vitalcast.jobs.forecast import forecast as job
+
+    text = _config_text(config)
+    _run("forecast", hour, as_json, lambda system, cycle: job(
+        system, cycle=cycle, shard=shard, config_hash=use_config(system, text)))
+
+
+def evaluate(hour: Hour = None, shard: OneShard = "1/1", as_json: AsJson = False) -> None:
+    """Score stored forecasts on what was observed since. Example: vitalcast evaluate --json"""
+    from vitalcast.jobs.evaluate import evaluate as job
+
+    _run("evaluate", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
+
+
+def retain(hour: Hour = None, as_json: AsJson = False) -> None:
+    """Delete model documents that nothing needs any more (VITALCAST_RETAIN_DAYS)."""
+    from vitalcast.jobs.retain import retain as job
+
+    _run("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))
+
+
+def migrate(as_json: AsJson = False) -> None:
+    """Make or update the tables; safe to run again. Example: vitalcast migrate"""
+    from registry.migrate import current, migrate as upgrade
+
+    with database_server(load_settings()) as urls:
+        upgrade(urls.registry)
+        version = current(urls.registry)
+    if as_json:
+        print(json.dumps({"version": version}))  # noqa: T201
+    else:
+        Console().print(f"database is at version {version}")
+
+
+def config(
+    file: Annotated[Path | None, typer.Argument(help="a configuration to check (JSON)")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="print its JSON Schema")] = False,
+) -> None:
+    """Check a model configuration and print it in full. Example: vitalcast config models.json
+
+    The printed JSON is what Airflow's Variable `vitalcast_model_config` takes.
+    """
+    shown = ModelConfig.model_json_schema() if schema else json.loads(
+        parse_config(_config_text(file)).text())
+    print(json.dumps(shown, indent=2))  # noqa: T201
+
+

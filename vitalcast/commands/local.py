@@ -1,0 +1,146 @@
+"""`vitalcast demo` and `vitalcast up`: the whole system on this machine, on sandbox vendors."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from registry.progress import series_trained
+from vitalcast.airflow import USER as AIRFLOW_USER
+from vitalcast.airflow import AirflowClient
+from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
+from vitalcast.follow import follow, start_cycle
+from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
+from vitalcast.jobs.overview import save_report, show_patients
+from vitalcast.sandbox_clock import set_clock
+from vitalcast.settings import load_settings
+from vitalcast.stack import Dataset, RunningStack, running_stack
+from vitalcast.wiring import open_system
+
+Data = Annotated[Path | None, typer.Option(
+    "--data", help="folder of recordings to replay (readings.parquet, subjects.csv); "
+                   "default: eight generated patients")]
+Hour = Annotated[str | None, typer.Option(
+    "--hour", help="UTC hour of the cycle, e.g. 2026-11-21T03:00; default: the last full hour")]
+
+_CYCLE_TIMEOUT_S = 45 * 60
+_TICK_S = 20
+
+
+class Progress:
+    """Tells what happens, with the time since the start: a live line on a terminal, else lines."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        self._start = time.monotonic()
+        self._last = ""
+        self._told = 0.0
+
+    def step(self, text: str) -> None:
+        """A new step begins."""
+        self._console.print(f"[dim]{self._elapsed()}[/dim]  {text}", soft_wrap=True)
+
+    def now(self, text: str) -> None:
+        """Where the present step stands: told when it changes, or after half a minute."""
+        due = time.monotonic() - self._told > 30
+        if text != self._last or due:
+            self.step(f"  {text}")
+            self._last, self._told = text, time.monotonic()
+
+    def _elapsed(self) -> str:
+        seconds = int(time.monotonic() - self._start)
+        return f"{seconds // 60:2d}:{seconds % 60:02d}"
+
+
+def demo(data: Data = None, hour: Hour = None) -> None:
+    """Run one whole cycle through Airflow, show the patients, and stop.
+
+    Example: vitalcast demo --data recordings/
+    """
+    progress = Progress()
+    cycle = parse_cycle(hour) if hour else last_full_hour(datetime.now(UTC))
+    with _terminable(), running_stack(
+        load_settings(), _dataset(data), cycle, schedule="manual", step=progress.step,
+    ) as stack:
+        _one_cycle(stack, cycle, progress)
+        _show(stack, cycle, progress)
+        progress.step("done; stopping every process")
+
+
+def up(data: Data = None) -> None:
+    """The demo that stays: doctor's page, API and Airflow, a cycle every hour, until Ctrl-C.
+
+    Example: vitalcast up
+    """
+    progress = Progress()
+    cycle = last_full_hour(datetime.now(UTC))
+    with suppress(KeyboardInterrupt), _terminable(), running_stack(
+        load_settings(), _dataset(data), cycle, schedule="hourly", step=progress.step,
+    ) as stack:
+        _one_cycle(stack, cycle, progress)
+        _show(stack, cycle, progress)
+        _addresses(stack, progress)
+        _keep(stack)
+
+
+def _dataset(data: Path | None) -> Dataset:
+    return Dataset(data=data.resolve() if data else None)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the block like Ctrl-C does, so that every process is stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
+    system = open_system(stack.settings)
+    progress.step("patients give their consent at the sandbox vendors")
+    patients = enrol_sandbox(system, stack.sandbox_url, stack.keys)
+    progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {patients} patients, by Airflow")
+    running = start_cycle(AirflowClient(stack.airflow), partition_key(cycle))
+
+    def tell(state: str) -> None:
+        done, total = series_trained(system.engine, cycle)
+        fits = f"; {done} of {total} series trained" if "train running" in state else ""
+        progress.now(state + fits)
+
+    follow(running, stack.supervisor, tell, timeout_s=_CYCLE_TIMEOUT_S)
+
+
+def _show(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
+    system = open_system(stack.settings)
+    console = Console(highlight=False)
+    worst = show_patients(system, cycle, console)
+    if worst is not None:
+        report = save_report(stack, worst)
+        progress.step(f"report of the most severe patient, {worst}: {report}")
+
+
+def _addresses(stack: RunningStack, progress: Progress) -> None:
+    keys = stack.keys
+    for line in (
+        f"doctor's page   {stack.api_url}/          {DOCTOR} / {keys.doctor_password}",
+        f"API             {stack.api_url}/docs      {OPERATOR} / {keys.operator_password}",
+        f"Airflow         {stack.airflow.url}/      {AIRFLOW_USER} / {keys.airflow_password}",
+        "Ctrl-C stops everything.",
+    ):
+        progress.step(line)
+
+
+def _keep(stack: RunningStack) -> None:
+    """Move the sandbox's clock with the real one until Ctrl-C."""
+    while True:
+        time.sleep(_TICK_S)
+        stack.supervisor.check()
+        set_clock(stack.sandbox_url, datetime.now(UTC))

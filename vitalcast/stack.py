@@ -1,0 +1,179 @@
+"""The whole system on one machine: database, sandbox vendors, API and Airflow, as processes.
+
+Everything listens on loopback, on free ports; leaving the block stops all that it started.
+StackBusy  another `vitalcast up` or `demo` uses the same home folder.
+"""
+
+import fcntl
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vitalcast.airflow import AirflowClient, AirflowPlace
+from vitalcast.errors import UserError
+from vitalcast.keys import Keys, load_keys
+from vitalcast.local_database import DatabaseUrls, database_server
+from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
+from vitalcast.settings import Settings
+
+DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
+_NO_LIMIT = "1000000/60"
+
+Step = Callable[[str], None]
+
+
+class StackBusy(UserError):
+    """Another `vitalcast up` or `vitalcast demo` uses this home folder: stop it first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """What the sandbox serves: a folder of recordings, or the generated cohort (None)."""
+
+    data: Path | None
+
+    @property
+    def database(self) -> str:
+        """Each dataset has a database of its own, so that patients never mix."""
+        if self.data is None:
+            return "vitalcast_demo"
+        return "vitalcast_" + hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
+
+    def check(self) -> None:
+        """UserError when the folder does not hold recordings."""
+        if self.data is None:
+            return
+        for name in ("readings.parquet", "subjects.csv"):
+            if not (self.data / name).is_file():
+                raise UserError(f"{self.data} holds no {name}: name a folder of recordings with "
+                                "readings.parquet and subjects.csv, as docs/sandbox.md describes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningStack:
+    """A started system: settings that lead to it, its addresses and its supervisor."""
+
+    settings: Settings
+    keys: Keys
+    sandbox_url: str
+    api_url: str
+    airflow: AirflowPlace
+    supervisor: Supervisor
+
+
+@contextmanager
+def running_stack(
+    settings: Settings, dataset: Dataset, cycle: datetime, *, schedule: str, step: Step,
+) -> Iterator[RunningStack]:
+    """Start everything for `dataset` with the sandbox's clock at `cycle`, stop it at the end.
+
+    `schedule` is "manual" or "hourly" (see the DAGs); `step` is told what happens next.
+    """
+    dataset.check()
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(settings.home))
+        keys = load_keys(settings.home)
+        step("database")
+        urls = stack.enter_context(database_server(settings, dataset.database))
+        supervisor = stack.enter_context(Supervisor(settings.home / "logs"))
+        step("sandbox vendors")
+        sandbox_url = _start_sandbox(supervisor, settings.home, dataset, cycle)
+        local = _local_settings(settings, keys, urls, sandbox_url)
+        step("API and doctor's page")
+        api_url = _start_api(supervisor, local)
+        step("Airflow: metadata")
+        airflow = _airflow_place(local, urls, keys, dataset)
+        run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
+        step("Airflow: scheduler, dag-processor, API server")
+        _start_airflow(supervisor, airflow, local, schedule)
+        yield RunningStack(settings=local, keys=keys, sandbox_url=sandbox_url, api_url=api_url,
+                           airflow=airflow, supervisor=supervisor)
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "stack.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackBusy(f"another `vitalcast up` or `vitalcast demo` runs in {home}: stop it "
+                            "first, or set VITALCAST_HOME to another folder") from error
+        yield
+
+
+def _local_settings(
+    settings: Settings, keys: Keys, urls: DatabaseUrls, sandbox_url: str,
+) -> Settings:
+    unlimited = {name: _NO_LIMIT for name in ("withings", "google_health", "oura")}
+    return settings.model_copy(update={
+        "database_url": urls.registry,
+        "airflow_database_url": urls.airflow,
+        "sandbox_url": sandbox_url,
+        "secret_key": settings.secret_key or keys.secret_key,
+        "token_keys": settings.token_keys or keys.token_key,
+        "rate_limits": settings.rate_limits or unlimited,
+    })
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for the processes of the stack."""
+    values = settings.model_dump(mode="json")
+    return {
+        f"VITALCAST_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+        for name, value in values.items()
+    }
+
+
+def _with_environment(command: Command, settings: Settings, schedule: str) -> Command:
+    env = {**child_environment(settings), "VITALCAST_SCHEDULE": schedule, **command.env}
+    return Command(name=command.name, argv=command.argv, env=env, ready=command.ready,
+                   timeout_s=command.timeout_s)
+
+
+def _start_sandbox(
+    supervisor: Supervisor, home: Path, dataset: Dataset, cycle: datetime,
+) -> str:
+    port = free_port()
+    data = ["--data", str(dataset.data)] if dataset.data else []
+    supervisor.start(Command(
+        name="sandbox", ready=lambda: listening(port),
+        argv=[sys.executable, "-m", "providers.sandbox", "--port", str(port),
+              "--now", cycle.isoformat(), "--state", str(home / f"{dataset.database}.sandbox.json"),
+              *data],
+    ))
+    return f"http://127.0.0.1:{port}"
+
+
+def _start_api(supervisor: Supervisor, settings: Settings) -> str:
+    port = free_port()
+    supervisor.start(Command(
+        name="api", env=child_environment(settings), ready=lambda: listening(port),
+        argv=[sys.executable, "-m", "uvicorn", "api.app:from_environment", "--factory",
+              "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"],
+    ))
+    return f"http://127.0.0.1:{port}"
+
+
+def _airflow_place(
+    settings: Settings, urls: DatabaseUrls, keys: Keys, dataset: Dataset,
+) -> AirflowPlace:
+    root = Path(__file__).resolve().parent.parent
+    return AirflowPlace(home=settings.home / "airflow", port=free_port(), keys=keys,
+                        database_url=urls.airflow, dags=root / "dags")
+
+
+def _start_airflow(
+    supervisor: Supervisor, place: AirflowPlace, settings: Settings, schedule: str,
+) -> None:
+    place.prepare()
+    for command in place.processes():
+        supervisor.start(_with_environment(command, settings, schedule))
+    client = AirflowClient(place)
+    client.ensure_pools()
+    client.await_dags(DAGS)
