@@ -35,7 +35,7 @@ def forecast_vitals() -> None:
     def publish(figures: list[dict[str, Any]]) -> None:
         """All shards are forecast: the hour's forecasts are there for whoever waits for them."""
 
-    publish(forecast.partial(config_hash=load_config()).expand(shard=list_shards()))
+    publish(forecast.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
 
 
 forecast_vitals()

@@ -41,7 +41,7 @@ def train_models() -> None:
         if not any(shard["series"] for shard in figures):
             raise AirflowSkipException("no training was due: stored models stay in use")
 
-    publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))
+    publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
 
 
 train_models()
