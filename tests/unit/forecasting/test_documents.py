@@ -1,0 +1,90 @@
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.documents import (
+    Document,
+    GridFacts,
+    document_id,
+    dump_state,
+    dumps,
+    load_state,
+    loads,
+)
+from forecasting.types import DocumentError
+
+
+def a_document(**changes) -> Document:
+    parts = {
+        "member": "ets", "engine": "statsforecast", "structure": {"trend": "A", "m": 24},
+        "parameters": {"alpha": 0.1, "names": ("a", "b")},
+        "state": {"level": 70.1, "season": np.arange(24.0) / 7, "gap": np.array([np.nan, 1.0])},
+        "fitted_state": None, "sigma2": 2.5,
+        "grid": GridFacts(season=(24,), first=datetime(2026, 1, 1, tzinfo=UTC), n=100, missing=3,
+                          holdback=0),
+        "figures": {"iterations": None}, "provenance": {"seed": 0},
+    }
+    return Document(**{**parts, **changes})
+
+
+def same(left, right) -> bool:
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, np.ndarray):
+        return left.tobytes() == right.tobytes()
+    return type(left) is type(right) and left == right
+
+
+def test_round_trip_keeps_every_bit() -> None:
+    document = a_document()
+    text = dumps(document)
+    again = loads(text)
+    assert same(again.state, document.state) and same(again.parameters, document.parameters)
+    assert again.grid == document.grid
+    assert dumps(again) == text and document_id(dumps(again)) == document_id(text)
+
+
+@given(st.lists(st.floats(), max_size=30))
+def test_states_of_any_numbers_survive(numbers) -> None:
+    state = {"a": np.array(numbers, dtype=np.float64)}
+    text = dump_state(state)
+    assert "NaN" not in text and "Infinity" not in text
+    assert dump_state(load_state(text)) == text
+
+
+def test_a_scalar_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(DocumentError, match="not finite"):
+        dumps(a_document(sigma2=float("nan")))
+
+
+@pytest.mark.parametrize("change", [
+    {"version": 2}, {"schema": "other"}, {"member": "prophet"}, {"sigma2": "1"}, {"state": []},
+    {"grid": {"freq": "h"}}, {"extra": 1}, {"engine": 3},
+])
+def test_what_is_not_a_known_document_is_refused(change) -> None:
+    body = {**json.loads(dumps(a_document())), **change}
+    with pytest.raises(DocumentError):
+        loads(json.dumps(body))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"schema": NaN}'])
+def test_text_that_is_no_document_is_refused(text) -> None:
+    with pytest.raises(DocumentError):
+        loads(text)
+
+
+def test_an_array_that_is_not_base64_is_refused() -> None:
+    with pytest.raises(DocumentError, match="base64"):
+        load_state('{"a": {"f8": "!"}}')
+
+
+def test_grid_facts_move_with_new_hours() -> None:
+    grid = a_document().grid
+    moved = grid.advanced(np.array([1.0, np.nan]))
+    assert (moved.n, moved.missing, moved.cutoff - grid.cutoff) == (102, 4, 2 * (grid.cutoff
+                                                                                - grid.last))
+    assert moved.fitted_until == grid.fitted_until

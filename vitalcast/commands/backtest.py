@@ -1,0 +1,158 @@
+"""`vitalcast backtest FILE`: how well would the engine have forecast the end of known series?
+
+No database and no Airflow: a tidy table in, one JSON object (or a table to read) out.
+"""
+
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from forecasting import backtest as engine
+from forecasting.config import DEFAULT_MEMBERS, EngineConfig
+from forecasting.members import Provenance
+from forecasting.types import ConfigError
+from vitalcast.errors import UserError
+from vitalcast.frames import read_windows
+
+JsonObject = dict[str, Any]
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(help="Parquet or csv with unique_id, ds, y"
+                                              " and optionally vital")],
+    horizon: Annotated[int, typer.Option(help="Hours to hold out and forecast")] = 24,
+    windows: Annotated[int, typer.Option(help="Windows per series, stepping back")] = 1,
+    season: Annotated[str, typer.Option(help="Season lengths in hours, such as 24,168")] = "24",
+    levels: Annotated[str, typer.Option(help="Interval levels in per cent")] = "80,95",
+    members: Annotated[str, typer.Option(help="Members, comma separated")] = ",".join(
+        DEFAULT_MEMBERS),
+    workers: Annotated[int, typer.Option(help="Processes; 0 = one per core")] = 0,
+    fit_timeout: Annotated[float, typer.Option(help="Seconds that one fit may take")] = 300.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object")] = False,
+) -> None:
+    """Hold out the end of each series, forecast it from the rest, and print the errors."""
+    config = _config(horizon, season, levels, members)
+    if windows < 1 or workers < 0 or not fit_timeout > 0:
+        raise UserError("--windows must be 1 or more, --workers 0 or more, --fit-timeout above 0")
+    began = _cpu_seconds()
+    cut = read_windows(file, horizon=config.horizon, windows=windows)
+    results = _run(cut, config, workers or os.cpu_count() or 1, fit_timeout)
+    report = summarise(results, config, cpu_seconds=_cpu_seconds() - began)
+    if as_json:
+        typer.echo(json.dumps(report, allow_nan=False))
+    else:
+        Console().print(_table(report))
+
+
+def _config(horizon: int, season: str, levels: str, members: str) -> EngineConfig:
+    try:
+        return EngineConfig(
+            members=tuple(name.strip() for name in members.split(",") if name.strip()),
+            seasons=_whole_numbers("--season", season), horizon=horizon,
+            levels=_whole_numbers("--levels", levels),
+        )
+    except ConfigError as error:
+        raise UserError(str(error)) from error
+
+
+def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted(int(part) for part in text.split(",")))
+    except ValueError as error:
+        raise UserError(f"{option} takes whole numbers parted by commas, not {text!r}") from error
+
+
+def _run(windows: Sequence[engine.Window], config: EngineConfig, workers: int,
+         timeout_s: float) -> list[engine.WindowResult]:
+    provenance = Provenance(code_version=version("vitalcast"))
+    results = []
+    with Progress(console=Console(file=sys.stderr)) as progress:
+        bar = progress.add_task("Fitting and forecasting", total=len(windows))
+        for result in engine.run(windows, config, provenance=provenance, workers=workers,
+                                 timeout_s=timeout_s):
+            results.append(result)
+            progress.advance(bar)
+    return results
+
+
+def summarise(results: Sequence[engine.WindowResult], config: EngineConfig, *,
+              cpu_seconds: float) -> JsonObject:
+    """The printed object: plain means over windows; what is undefined is None, never NaN."""
+    ensemble: JsonObject = _means([result.ensemble for result in results])
+    ensemble["coverage"] = {str(level): _mean([result.coverage[level] for result in results])
+                            for level in config.levels}
+    ensemble["interval_score"] = {
+        str(level): _mean([result.interval_score[level] for result in results])
+        for level in config.levels
+    }
+    return {
+        "series": len({result.window.unique_id for result in results}),
+        "cpu_seconds": round(cpu_seconds, 3),
+        "members": {name: _member(name, results) for name in config.members},
+        "ensemble": ensemble,
+        "per_series": [_line(result) for result in results],
+    }
+
+
+def _member(name: str, results: Sequence[engine.WindowResult]) -> JsonObject:
+    scores = [result.members[name] for result in results if name in result.members]
+    return {**_means(scores), "failed": sum(name in result.failures for result in results)}
+
+
+def _means(scores: Sequence[engine.Scores]) -> JsonObject:
+    return {"mae": _mean([each.mae for each in scores]),
+            "mase": _mean([each.mase for each in scores]),
+            "smape": _mean([each.smape for each in scores])}
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if math.isfinite(value)]
+    return sum(known) / len(known) if known else None
+
+
+def _line(result: engine.WindowResult) -> JsonObject:
+    window, scores = result.window, result.ensemble
+    return {
+        "unique_id": window.unique_id,
+        "window": window.index,
+        "mae": _number(scores.mae),
+        "scale": _number(result.scale),
+        "mase": _number(scores.mase),
+        "smape": _number(scores.smape),
+        "coverage": {str(level): _number(share) for level, share in result.coverage.items()},
+        "train_hours": int(window.train.size),
+        "test_hours": sum(not math.isnan(value) for value in window.test.tolist()),
+        "test_start": engine.held_out_from(window).isoformat(),
+        "failures": result.failures,
+        "refused": result.refused or None,
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _table(report: JsonObject) -> Table:
+    title = f"{report['series']} series, {report['cpu_seconds']:.1f} CPU seconds"
+    table = Table("forecast", "MAE", "MASE", "sMAPE", "failed", title=title)
+    for name, scores in [*report["members"].items(), ("ensemble", report["ensemble"])]:
+        cells = ["–" if scores[key] is None else f"{scores[key]:.3f}"
+                 for key in ("mae", "mase", "smape")]
+        table.add_row(name, *cells, str(scores.get("failed", "")))
+    return table
+
+
+def _cpu_seconds() -> float:
+    """User and system time of this process and of the children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
