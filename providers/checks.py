@@ -1,0 +1,156 @@
+"""Small checks at the vendor's edge, shared by the parse functions.
+
+An `OddError` tells what is wrong with one record and never what it said; a `SchemaError` gives
+the whole page up.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from clinical.vitals import SPECS, Vital
+from providers.errors import SchemaError
+
+Payload = bytes | Mapping[str, Any]
+
+LIMITS: dict[Vital, tuple[Decimal, Decimal]] = {
+    vital: (Decimal(str(spec.low)), Decimal(str(spec.high))) for vital, spec in SPECS.items()
+}
+"""Plausible range of each vital, both ends allowed."""
+
+_LONGEST_INT = 18
+_INT64_TEXT = re.compile(r"-?[0-9]{1,18}")
+_OFFSET = re.compile(r"(-?[0-9]{1,5})(?:\.0+)?s")
+
+
+class OddError(ValueError):
+    """One record is not as documented; the page goes on without it."""
+
+
+def opened(payload: Payload, *, known: frozenset[str], required: frozenset[str]) -> dict[str, Any]:
+    """The JSON object of a page. Raises SchemaError unless its top-level keys are as documented."""
+    if isinstance(payload, bytes):
+        try:
+            payload = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            raise SchemaError("the body is not JSON") from None
+    if not isinstance(payload, dict):
+        raise SchemaError("the body is not a JSON object")
+    if unknown := payload.keys() - known:
+        raise SchemaError(f"{len(unknown)} undocumented top-level key(s)")
+    if missing := required - payload.keys():
+        raise SchemaError(f"top-level key missing: {', '.join(sorted(missing))}")
+    return payload
+
+
+def list_at(holder: Mapping[str, Any], key: str) -> list[Any]:
+    """The list under `key`. Raises SchemaError when it is missing or something else."""
+    value = holder.get(key)
+    if not isinstance(value, list):
+        raise SchemaError(f"{key} is not a list")
+    return value
+
+
+def token_at(page: Mapping[str, Any], key: str) -> str | None:
+    """The next page's token, None on the last page. Raises SchemaError when it is no text."""
+    token = page.get(key)
+    if token is None or isinstance(token, str):
+        return token or None
+    raise SchemaError(f"{key} is not text")
+
+
+def object_at(holder: object, key: str) -> dict[str, Any]:
+    """The object under `key` of a record. Raises OddError when there is none."""
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, dict):
+        raise OddError(f"{key} is missing or not an object")
+    return value
+
+
+def text_or_none(value: object) -> str | None:
+    """The text, None when it is empty, absent or something else (descriptive members only)."""
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: object) -> Decimal:
+    """A JSON number, exactly as it is written. Raises OddError for anything else."""
+    if type(value) is float or (type(value) is int and abs(value) < 10**_LONGEST_INT):
+        return Decimal(repr(value))
+    raise OddError("the value is not a number")
+
+
+def int64_text(value: object) -> Decimal:
+    """An int64 that JSON carries as text (Google). Raises OddError for a bare number too:
+    a changed type is a changed schema."""
+    if isinstance(value, str) and _INT64_TEXT.fullmatch(value):
+        return Decimal(value)
+    raise OddError("the value is not an integer in text")
+
+
+def plausible(vital: Vital, value: Decimal) -> Decimal:
+    """`value` itself. Raises OddError when it cannot be this vital in its own unit."""
+    low, high = LIMITS[vital]
+    if low <= value <= high:
+        return value
+    raise OddError("out of plausible range")
+
+
+def utc(text: object) -> datetime:
+    """An RFC 3339 time with a zone, in UTC. Raises OddError for a naive one or anything else."""
+    try:
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+        if moment.tzinfo is UTC:
+            return moment
+        if moment.tzinfo is None:
+            raise OddError("time without a zone")
+        return moment.astimezone(UTC)
+    except (TypeError, OverflowError):
+        raise OddError("the time is not readable") from None
+    except ValueError as error:
+        raise error if isinstance(error, OddError) else OddError("the time is not readable") \
+            from None
+
+
+def at_epoch(seconds: object) -> datetime:
+    """Epoch seconds, a whole number or its text, in UTC. Raises OddError for anything else."""
+    if isinstance(seconds, str) and _INT64_TEXT.fullmatch(seconds):
+        seconds = int(seconds)
+    if type(seconds) is not int:
+        raise OddError("the time is not in epoch seconds")
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise OddError("the time is not readable") from None
+
+
+@lru_cache(maxsize=256)
+def _offset_s(text: str) -> int | None:
+    match = _OFFSET.fullmatch(text)
+    return int(match[1]) if match else None
+
+
+def offset_s(text: object) -> int | None:
+    """Seconds of a protobuf duration such as "-14400s"; None when it is absent or odd."""
+    return _offset_s(text) if isinstance(text, str) else None
+
+
+def day_of(text: object) -> date:
+    """A civil date "YYYY-MM-DD". Raises OddError for anything else."""
+    try:
+        return date.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise OddError("the day is not a date") from None
+
+
+def night_of(day: date) -> tuple[datetime, datetime]:
+    """Where a nightly value without times stands: midnight to noon UTC of the day of waking.
+
+    Vendors give the civil date alone; by noon the night is over and the value final.
+    """
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start, start + timedelta(hours=12)
