@@ -1,0 +1,253 @@
+"""Oura API v2: parse functions and client.
+
+`heartrate` is asked by time and gives UTC; the daily documents are asked by the patient's own
+dates, with an exclusive end, and give local times with an offset. Temperature is a deviation from
+the wearer's own baseline and never a body temperature. The ring has no blood pressure.
+Schema: Oura's OpenAPI 1.35. The curve inside a sleep document (`heart_rate.items`, null where
+the ring saw nothing) is left alone: `heartrate` carries the same samples.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from clinical.vitals import Vital
+from providers.checks import (
+    OddError,
+    Payload,
+    day_of,
+    list_at,
+    night_of,
+    number,
+    object_at,
+    opened,
+    plausible,
+    text_or_none,
+    token_at,
+    utc,
+)
+from providers.errors import ProviderError, ScopeMissing, SubscriptionLapsed
+from providers.fetching import (
+    DAY,
+    FetchRequest,
+    Page,
+    VendorClient,
+    reread_from,
+    walk,
+    windows,
+)
+from providers.http import Answer, Session, judge_status
+from providers.observation import (
+    Context,
+    Granularity,
+    Method,
+    Observation,
+    Parsed,
+    Provider,
+    Refusal,
+    Statistic,
+)
+
+RESOURCES = ("heartrate", "sleep", "daily_spo2", "daily_readiness")
+_PATH = "/v2/usercollection/"
+_MONTH_DAYS = 30
+_SYNC_DAYS = 7
+"""How far back the last ring_battery_level is looked for; older means the same: not synced."""
+
+_PAGE = frozenset({"data", "next_token"})
+_CONTEXTS = {"sleep": Context.SLEEP, "rest": Context.REST, "workout": Context.ACTIVE}
+_NO_SLEEP = ("rest", "deleted")
+_SLEEP = {
+    "average_breath": (Vital.RESPIRATORY_RATE, Statistic.MEAN),
+    "average_heart_rate": (Vital.HEART_RATE, Statistic.MEAN),
+    "lowest_heart_rate": (Vital.HEART_RATE, Statistic.MIN),
+}
+
+Reader = Callable[[Any], list[Observation]]
+
+
+def parse_heartrate(payload: Payload) -> Parsed:
+    """Heart rate every five minutes. Raises SchemaError for a page that is not one."""
+    return _parsed(payload, _heartrate)
+
+
+def parse_sleep(payload: Payload) -> Parsed:
+    """Nightly figures; rests and deleted nights are left out, and a night with one implausible
+    figure is refused as a whole. Raises SchemaError."""
+    return _parsed(payload, _sleep)
+
+
+def parse_daily_spo2(payload: Payload) -> Parsed:
+    """Nightly mean saturation, null where it was not measured. Raises SchemaError."""
+    return _parsed(payload, _daily_spo2)
+
+
+def parse_daily_readiness(payload: Payload) -> Parsed:
+    """Deviation of the nightly skin temperature, in °C. Raises SchemaError."""
+    return _parsed(payload, _daily_readiness)
+
+
+def parse_ring_battery_level(payload: Payload) -> Parsed:
+    """`figures["last_sync"]` is the latest battery report: the ring has been synced since."""
+    page = _page(payload)
+    moments: list[datetime] = []
+    refused: list[Refusal] = []
+    for index, level in enumerate(page["data"]):
+        try:
+            moments.append(utc(level.get("timestamp") if isinstance(level, dict) else None))
+        except OddError as odd:
+            refused.append(Refusal(record=f"data[{index}]", reason=str(odd)))
+    return Parsed(received=len(page["data"]), refused=refused,
+                  next_page=token_at(page, "next_token"),
+                  figures={"last_sync": max(moments, default=None)})
+
+
+_PARSERS: dict[str, Callable[[Payload], Parsed]] = {
+    "heartrate": parse_heartrate, "sleep": parse_sleep, "daily_spo2": parse_daily_spo2,
+    "daily_readiness": parse_daily_readiness,
+}
+
+
+def judge(status: int, document: Any) -> ProviderError | None:
+    """403 is a lapsed membership unless the problem document speaks of scopes."""
+    if status != 403:
+        return judge_status(status)
+    told = document if isinstance(document, dict) else {}
+    words = f"{told.get('title')} {told.get('detail')}".lower()
+    return ScopeMissing() if "scope" in words else SubscriptionLapsed()
+
+
+class OuraClient(VendorClient):
+    """One account at Oura."""
+
+    provider = Provider.OURA
+    known = RESOURCES
+
+    def __init__(self, session: Session, resources: tuple[str, ...] = RESOURCES) -> None:
+        super().__init__(session, resources)
+
+    def _pages(self, request: FetchRequest) -> Iterator[Page]:
+        parse = _PARSERS[request.resource]
+        for params in _params(request):
+            yield from self._walk(request.resource, params, parse, request.end)
+
+    def _ask_last_sync(self, as_of: datetime) -> datetime | None:
+        params = _between(as_of - _SYNC_DAYS * DAY, as_of)
+        pages = list(self._walk("ring_battery_level", params, parse_ring_battery_level, as_of))
+        if problem := pages[-1].problem:
+            raise problem
+        syncs = [page.parsed.figures["last_sync"] for page in pages]
+        return max((sync for sync in syncs if sync), default=None)
+
+    def _walk(self, resource: str, params: dict[str, str], parse: Callable[[Payload], Parsed],
+              end: datetime) -> Iterator[Page]:
+        def ask(token: str | None) -> Answer:
+            return self._session.get(_PATH + resource,
+                                     params | ({"next_token": token} if token else {}))
+
+        return walk(ask, parse, end)
+
+
+def _params(request: FetchRequest) -> Iterator[dict[str, str]]:
+    """One set per listing: a month of heart rates at most, closed days when reading again."""
+    start = reread_from(request)
+    if request.resource == "heartrate":
+        days = 1 if request.cursor else _MONTH_DAYS
+        for first, stop in windows(start, request.end, days=days):
+            yield _between(first, stop)
+        return
+    # The patient's day may be one off from the day in UTC, and the end is exclusive.
+    yield {"start_date": (start - DAY).date().isoformat(),
+           "end_date": (request.end + 2 * DAY).date().isoformat()}
+
+
+def _between(start: datetime, end: datetime) -> dict[str, str]:
+    return {"start_datetime": start.isoformat(), "end_datetime": end.isoformat()}
+
+
+def _page(payload: Payload) -> dict[str, Any]:
+    page = opened(payload, known=_PAGE, required=frozenset({"data"}))
+    list_at(page, "data")
+    return page
+
+
+def _parsed(payload: Payload, read: Reader) -> Parsed:
+    page = _page(payload)
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    for index, record in enumerate(page["data"]):
+        try:
+            observations += read(record)
+        except OddError as odd:
+            refused.append(Refusal(record=f"data[{index}]", reason=str(odd)))
+    return Parsed(observations=observations, refused=refused, received=len(page["data"]),
+                  next_page=token_at(page, "next_token"))
+
+
+def _record(record: object) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise OddError("not an object")
+    return record
+
+
+def _heartrate(record: Any) -> list[Observation]:
+    record = _record(record)
+    moment = utc(record.get("timestamp"))
+    source = record.get("source")
+    return [Observation(
+        vital=Vital.HEART_RATE, value=plausible(Vital.HEART_RATE, number(record.get("bpm"))),
+        effective_start=moment, effective_end=moment,
+        context=_CONTEXTS.get(source, Context.UNKNOWN) if isinstance(source, str)
+        else Context.UNKNOWN,
+    )]
+
+
+def _sleep(record: Any) -> list[Observation]:
+    record = _record(record)
+    if record.get("type") in _NO_SLEEP:
+        return []
+    start, end = utc(record.get("bedtime_start")), utc(record.get("bedtime_end"))
+    if end < start:
+        raise OddError("the night ends before it begins")
+    offset = datetime.fromisoformat(record["bedtime_start"]).utcoffset()
+    return [Observation(
+        vital=vital, value=plausible(vital, number(record[name])), effective_start=start,
+        effective_end=end, utc_offset_s=int(offset.total_seconds()) if offset is not None else None,
+        civil_date=day_of(record.get("day")), granularity=Granularity.NIGHT, statistic=statistic,
+        context=Context.SLEEP, method=Method.DERIVED, source_record_id=_id(record),
+    ) for name, (vital, statistic) in _SLEEP.items() if record.get(name) is not None]
+
+
+def _daily_spo2(record: Any) -> list[Observation]:
+    record = _record(record)
+    if "spo2_percentage" not in record:
+        raise OddError("spo2_percentage is missing")
+    if record["spo2_percentage"] is None:
+        return []
+    average = object_at(record, "spo2_percentage").get("average")
+    return [] if average is None else [_nightly(record, Vital.SPO2, number(average))]
+
+
+def _daily_readiness(record: Any) -> list[Observation]:
+    record = _record(record)
+    if "temperature_deviation" not in record:
+        raise OddError("temperature_deviation is missing")
+    deviation = record["temperature_deviation"]
+    if deviation is None:
+        return []
+    return [_nightly(record, Vital.SKIN_TEMPERATURE_DEVIATION, number(deviation))]
+
+
+def _nightly(record: dict[str, Any], vital: Vital, value: Decimal) -> Observation:
+    day: date = day_of(record.get("day"))
+    start, end = night_of(day)
+    return Observation(
+        vital=vital, value=plausible(vital, value), effective_start=start, effective_end=end,
+        civil_date=day, granularity=Granularity.NIGHT, statistic=Statistic.MEAN,
+        context=Context.SLEEP, method=Method.DERIVED, source_record_id=_id(record),
+    )
+
+
+def _id(record: dict[str, Any]) -> str | None:
+    return text_or_none(record.get("id"))

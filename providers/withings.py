@@ -1,0 +1,133 @@
+"""Withings public API: the client.
+
+Every answer is HTTP 200; the verdict is the `status` inside. Readings arrive days late, so
+measurements are followed by the time of their modification, never by the time of measuring.
+Reference: developer.withings.com, API reference.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from providers.errors import (
+    ProviderError,
+    RateLimited,
+    RequestRejected,
+    ScopeMissing,
+    TokenRejected,
+    VendorUnavailable,
+)
+from providers.fetching import FetchRequest, Page, VendorClient, reread_from, walk, windows
+from providers.http import Answer, Session, judge_status
+from providers.observation import Parsed, Provider
+from providers.withings_pages import (
+    INTRADAY,
+    MEASURES,
+    NIGHT,
+    REAL_MEASURE,
+    SLEEP,
+    parse_devices,
+    parse_getmeas,
+    parse_intraday,
+    parse_sleep,
+    parse_sleep_summary,
+)
+
+RESOURCES = ("getmeas", "sleep", "intraday")
+"""Fetched by default; "sleep-summary" tells the nights of "sleep" in nightly figures."""
+
+_OVERLAP_S = 60
+"""Read again behind the cursor: a reading may become visible after its time of modification."""
+
+_REFUSED_TOKEN = frozenset({100, 101, 102, 200, 401})
+_UNAUTHORISED = frozenset({214, 277, 2553, 2554, 2555})
+_TOO_MANY = 601
+_INVALID = frozenset({*range(201, 214), *range(501, 512), 523, 532})
+
+
+def judge(status: int, document: Any) -> ProviderError | None:
+    """The error that an answer tells of: by HTTP if at all, else by the status inside."""
+    if error := judge_status(status):
+        return error
+    told = document.get("status") if isinstance(document, dict) else None
+    if type(told) is not int:
+        return None
+    return _told(told)
+
+
+def _told(status: int) -> ProviderError | None:
+    if status == 0:
+        return None
+    if status in _REFUSED_TOKEN:
+        return TokenRejected(f"Withings status {status}, the access token is refused")
+    if status in _UNAUTHORISED:
+        return ScopeMissing(f"Withings status {status}, not authorised for this")
+    if status == _TOO_MANY:
+        return RateLimited(f"Withings status {status}, too many requests")
+    if status in _INVALID:
+        return RequestRejected(f"Withings status {status}, invalid parameters")
+    return VendorUnavailable(f"Withings status {status}")
+
+
+class WithingsClient(VendorClient):
+    """One account at Withings."""
+
+    provider = Provider.WITHINGS
+    known = (*RESOURCES, "sleep-summary")
+
+    def __init__(self, session: Session, resources: tuple[str, ...] = RESOURCES) -> None:
+        super().__init__(session, resources)
+
+    def _pages(self, request: FetchRequest) -> Iterator[Page]:
+        return {"getmeas": self._getmeas, "sleep": self._sleep, "intraday": self._intraday,
+                "sleep-summary": self._sleep_summary}[request.resource](request)
+
+    def _cursor_after(self, request: FetchRequest, pages: Sequence[Page]) -> str:
+        """By the time of modification, in epoch seconds, never past what was withheld."""
+        if request.resource != "getmeas":
+            return super()._cursor_after(request, pages)
+        return str(min(
+            int(request.end.timestamp()),
+            *(page.parsed.figures["updatetime"] for page in pages),
+            *(int(one.provider_modified_at.timestamp()) for page in pages
+              for one in page.withheld if one.provider_modified_at),
+        ))
+
+    def _getmeas(self, request: FetchRequest) -> Iterator[Page]:
+        since = int(request.cursor) - _OVERLAP_S if request.cursor else request.start.timestamp()
+        form = {"action": "getmeas", "meastypes": ",".join(map(str, MEASURES)),
+                "category": str(REAL_MEASURE), "lastupdate": str(int(since))}
+        return self._walk("/measure", form, parse_getmeas, request)
+
+    def _sleep_summary(self, request: FetchRequest) -> Iterator[Page]:
+        form = {"action": "getsummary", "data_fields": ",".join(NIGHT),
+                "lastupdate": str(int(reread_from(request).timestamp()))}
+        return self._walk("/v2/sleep", form, parse_sleep_summary, request)
+
+    def _sleep(self, request: FetchRequest) -> Iterator[Page]:
+        for form in _daily_forms(request, action="get", data_fields=",".join(SLEEP)):
+            yield from self._walk("/v2/sleep", form, parse_sleep, request)
+
+    def _intraday(self, request: FetchRequest) -> Iterator[Page]:
+        for form in _daily_forms(request, action="getintradayactivity",
+                                 data_fields=",".join(INTRADAY)):
+            yield from self._walk("/v2/measure", form, parse_intraday, request)
+
+    def _walk(self, path: str, form: dict[str, str], parse: Callable[[Any], Parsed],
+              request: FetchRequest) -> Iterator[Page]:
+        def ask(offset: str | None) -> Answer:
+            return self._session.post(path, form | ({"offset": offset} if offset else {}))
+
+        return walk(ask, parse, request.end)
+
+    def _ask_last_sync(self, as_of: datetime) -> datetime | None:  # noqa: ARG002
+        answer = self._session.post("/v2/user", {"action": "getdevice"})
+        sync: datetime | None = parse_devices(answer.document).figures["last_sync"]
+        return sync
+
+
+def _daily_forms(request: FetchRequest, **fields: str) -> Iterator[dict[str, str]]:
+    """One form per day, because these calls answer 24 hours at most."""
+    for first, stop in windows(reread_from(request), request.end, days=1):
+        yield fields | {"startdate": str(int(first.timestamp())),
+                        "enddate": str(int(stop.timestamp()))}

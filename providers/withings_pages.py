@@ -1,0 +1,275 @@
+"""What Withings' answers hold: parse functions, payload in, observations out.
+
+A value is value·10^unit, kept exact. Type 9 is the diastolic pressure and 10 the systolic, paired
+by their group. `more` is a number in one call and a boolean in another, and PHP writes an empty
+map as an empty list. Each function raises SchemaError for a page that is not one.
+Reference: developer.withings.com, API reference.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from clinical.vitals import Vital
+from providers.checks import (
+    OddError,
+    Payload,
+    at_epoch,
+    day_of,
+    list_at,
+    number,
+    opened,
+    plausible,
+    text_or_none,
+)
+from providers.errors import SchemaError
+from providers.observation import (
+    Context,
+    Granularity,
+    Method,
+    Observation,
+    Parsed,
+    Quality,
+    Refusal,
+    Statistic,
+)
+
+MEASURES = {
+    9: Vital.DIASTOLIC_BP, 10: Vital.SYSTOLIC_BP, 11: Vital.HEART_RATE,
+    12: Vital.BODY_TEMPERATURE, 54: Vital.SPO2, 71: Vital.BODY_TEMPERATURE,
+    73: Vital.SKIN_TEMPERATURE,
+}
+SLEEP = {"hr": Vital.HEART_RATE, "rr": Vital.RESPIRATORY_RATE}
+INTRADAY = {"heart_rate": Vital.HEART_RATE, "rr": Vital.RESPIRATORY_RATE,
+             "spo2_auto": Vital.SPO2}
+NIGHT = {
+    "hr_average": (Vital.HEART_RATE, Statistic.MEAN), "hr_min": (Vital.HEART_RATE, Statistic.MIN),
+    "hr_max": (Vital.HEART_RATE, Statistic.MAX),
+    "rr_average": (Vital.RESPIRATORY_RATE, Statistic.MEAN),
+    "rr_min": (Vital.RESPIRATORY_RATE, Statistic.MIN),
+    "rr_max": (Vital.RESPIRATORY_RATE, Statistic.MAX),
+}
+
+REAL_MEASURE = 1
+_UNSPECIFIED_TEMPERATURE = 12
+_AMBIGUOUS = 1
+_METHODS = {0: Method.DEVICE, 8: Method.DEVICE, 1: Method.AMBIGUOUS, 2: Method.MANUAL,
+            4: Method.MANUAL, 5: Method.DEVICE, 7: Method.DEVICE, 15: Method.DEVICE}
+_MOST_DIGITS = 12
+_ENVELOPE = frozenset({"status", "body", "error"})
+
+
+def parse_getmeas(payload: Payload) -> Parsed:
+    """`measure` action `getmeas`.
+
+    `figures["updatetime"]` is the vendor's clock in epoch seconds, the base of the next cursor.
+    """
+    body = _body(payload)
+    groups = list_at(body, "measuregrps")
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    for index, group in enumerate(groups):
+        _read_group(group, f"measuregrps[{index}]", observations, refused)
+    updated = body.get("updatetime")
+    if type(updated) is not int:
+        raise SchemaError("updatetime is not in epoch seconds")
+    return Parsed(observations=observations, refused=refused, received=len(groups),
+                  next_page=_next(body), figures={"updatetime": updated})
+
+
+def parse_sleep(payload: Payload) -> Parsed:
+    """`v2/sleep` action `get`: heart and respiratory rate by the minute, keyed by epoch."""
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    received = 0
+    for index, series in enumerate(list_at(_body(payload), "series")):
+        if not isinstance(series, dict):
+            refused.append(Refusal(record=f"series[{index}]", reason="not an object"))
+            continue
+        for name, vital in SLEEP.items():
+            points = _map(series.get(name, {}), name)
+            received += len(points)
+            for place, (epoch, value) in enumerate(points.items()):
+                try:
+                    observations.append(_minute(vital, epoch, value, series, asleep=True))
+                except OddError as odd:
+                    refused.append(Refusal(record=f"series[{index}].{name}[{place}]",
+                                           reason=str(odd)))
+    return Parsed(observations=observations, refused=refused, received=received)
+
+
+def parse_intraday(payload: Payload) -> Parsed:
+    """`v2/measure` action `getintradayactivity`, an object of epoch -> readings of a moment."""
+    series = _map(_body(payload).get("series"), "series")
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    for place, (epoch, point) in enumerate(series.items()):
+        if not isinstance(point, dict):
+            refused.append(Refusal(record=f"series[{place}]", reason="not an object"))
+            continue
+        for name in (name for name in INTRADAY if point.get(name) is not None):
+            try:
+                observations.append(_minute(INTRADAY[name], epoch, point[name], point))
+            except OddError as odd:
+                refused.append(Refusal(record=f"series[{place}].{name}", reason=str(odd)))
+    return Parsed(observations=observations, refused=refused, received=len(series))
+
+
+def parse_sleep_summary(payload: Payload) -> Parsed:
+    """`v2/sleep` action `getsummary`: mean, lowest and highest rate of each night."""
+    body = _body(payload)
+    nights = list_at(body, "series")
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    for index, night in enumerate(nights):
+        data = night.get("data") if isinstance(night, dict) else None
+        if not isinstance(data, dict):
+            refused.append(Refusal(record=f"series[{index}]", reason="data is missing"))
+            continue
+        for name in (name for name in NIGHT if data.get(name) is not None):
+            try:
+                observations.append(_night(night, name))
+            except OddError as odd:
+                refused.append(Refusal(record=f"series[{index}].{name}", reason=str(odd)))
+    return Parsed(observations=observations, refused=refused, received=len(nights),
+                  next_page=_next(body))
+
+
+def parse_devices(payload: Payload) -> Parsed:
+    """`v2/user` action `getdevice`; `figures["last_sync"]` is the latest session, or None."""
+    devices = list_at(_body(payload), "devices")
+    sessions: list[datetime] = []
+    refused: list[Refusal] = []
+    for index, device in enumerate(devices):
+        try:
+            if isinstance(device, dict) and device.get("last_session_date") is not None:
+                sessions.append(at_epoch(device["last_session_date"]))
+        except OddError as odd:
+            refused.append(Refusal(record=f"devices[{index}]", reason=str(odd)))
+    return Parsed(received=len(devices), refused=refused,
+                  figures={"last_sync": max(sessions, default=None)})
+
+
+def _body(payload: Payload) -> dict[str, Any]:
+    document = opened(payload, known=_ENVELOPE, required=frozenset({"status", "body"}))
+    body = document["body"]
+    if document["status"] != 0 or not isinstance(body, dict):
+        raise SchemaError("not a page: the status is not 0 or the body no object")
+    return body
+
+
+def _next(body: dict[str, Any]) -> str | None:
+    if not body.get("more"):
+        return None
+    offset = body.get("offset")
+    if type(offset) is not int:
+        raise SchemaError("more pages are told of, but no offset")
+    return str(offset)
+
+
+def _map(value: object, name: str) -> dict[str, Any]:
+    if value == []:
+        return {}
+    if not isinstance(value, dict):
+        raise SchemaError(f"{name} is not an object")
+    return value
+
+
+def _read_group(group: object, name: str, observations: list[Observation],
+                refused: list[Refusal]) -> None:
+    """A group of measures taken together; one that is not understood is refused as a whole."""
+    measures = group.get("measures") if isinstance(group, dict) else None
+    if not isinstance(group, dict) or not isinstance(measures, list):
+        refused.append(Refusal(record=name, reason="measures are missing"))
+        return
+    if group.get("category") != REAL_MEASURE:
+        return  # a goal that the user set, not a reading
+    found: list[Observation] = []
+    for index, measure in enumerate(measures):
+        try:
+            if one := _measure(measure, group):
+                found.append(one)
+        except OddError as odd:
+            refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd)))
+    values = {one.vital: one.value for one in found}
+    if values.get(Vital.SYSTOLIC_BP, Decimal("inf")) <= values.get(Vital.DIASTOLIC_BP, 0):
+        refused.append(Refusal(record=name, reason="systolic is not above diastolic"))
+        found = [one for one in found
+                 if one.vital not in (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)]
+    observations += found
+
+
+def _measure(measure: object, group: dict[str, Any]) -> Observation | None:
+    if not isinstance(measure, dict):
+        raise OddError("not an object")
+    kind, attrib = measure.get("type"), group.get("attrib")
+    vital = MEASURES.get(kind) if type(kind) is int else None
+    if vital is None:
+        return None  # weight and the like
+    value = plausible(vital, _scaled(measure.get("value"), measure.get("unit")))
+    moment = at_epoch(group.get("date"))
+    grpid, modified = group.get("grpid"), group.get("modified")
+    if type(grpid) is not int:
+        raise OddError("grpid is not a whole number")
+    return Observation(
+        vital=vital, value=value, effective_start=moment, effective_end=moment,
+        method=_method(attrib), device_id=_device(group), device_model=text_or_none(
+            group.get("model")),
+        source_record_id=f"{grpid}:{kind}", group_id=str(grpid),
+        provider_modified_at=None if modified is None else at_epoch(modified),
+        quality=Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
+        quality_reasons=_reasons(kind, attrib),
+    )
+
+
+def _scaled(value: object, unit: object) -> Decimal:
+    """value·10^unit, exact."""
+    if type(value) is not int or type(unit) is not int:
+        raise OddError("value or unit is not a whole number")
+    if abs(value) >= 10**_MOST_DIGITS or abs(unit) > _MOST_DIGITS:
+        raise OddError("out of plausible range")
+    return Decimal(value).scaleb(unit)
+
+
+def _method(attrib: object) -> Method:
+    return _METHODS.get(attrib, Method.DEVICE) if type(attrib) is int else Method.DEVICE
+
+
+def _reasons(kind: object, attrib: object) -> tuple[str, ...]:
+    reasons = []
+    if attrib == _AMBIGUOUS:
+        reasons.append("attrib 1: may be another person")
+    elif type(attrib) is not int or attrib not in _METHODS:
+        reasons.append("attrib undocumented")
+    if kind == _UNSPECIFIED_TEMPERATURE:
+        reasons.append("type 12: where it was taken is not told")
+    return tuple(reasons)
+
+
+def _minute(vital: Vital, epoch: str, value: object, holder: dict[str, Any], *,
+            asleep: bool = False) -> Observation:
+    moment = at_epoch(epoch)
+    return Observation(
+        vital=vital, value=plausible(vital, number(value)), effective_start=moment,
+        effective_end=moment, context=Context.SLEEP if asleep else Context.UNKNOWN,
+        device_id=_device(holder), device_model=text_or_none(holder.get("model")),
+        # The night's series is another derivation of the same sensor: not the intraday reading.
+        source_record_id="sleep" if asleep else None,
+    )
+
+
+def _night(night: dict[str, Any], name: str) -> Observation:
+    vital, statistic = NIGHT[name]
+    modified = night.get("modified")
+    return Observation(
+        vital=vital, value=plausible(vital, number(night["data"][name])),
+        effective_start=at_epoch(night.get("startdate")),
+        effective_end=at_epoch(night.get("enddate")), civil_date=day_of(night.get("date")),
+        granularity=Granularity.NIGHT, statistic=statistic, context=Context.SLEEP,
+        method=Method.DERIVED, device_id=_device(night), source_record_id=str(night.get("id")),
+        provider_modified_at=None if modified is None else at_epoch(modified),
+    )
+
+
+def _device(holder: dict[str, Any]) -> str | None:
+    return text_or_none(holder.get("hash_deviceid")) or text_or_none(holder.get("deviceid"))
