@@ -1,0 +1,138 @@
+"""The one table of providers: where they are, how often they may be asked, what they measure.
+
+Addresses, limits and scopes are the vendors' own by default; settings and the sandbox give others.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clinical.vitals import Vital
+from providers import google_health, oura, withings
+from providers.fetching import Client, VendorClient
+from providers.http import Judge, Patience, Session, Timeouts, TokenSource
+from providers.limits import InProcessLimiter, Limiter, RateLimit
+from providers.oauth import OAuthConfig
+from providers.observation import Provider
+
+
+class Coverage(StrEnum):
+    """How a vendor measures a vital. `none` is "unsupported", which is not "missing"."""
+
+    CONTINUOUS = "continuous"
+    NIGHTLY = "nightly"
+    SPOT = "spot"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Base address of the API, the page of consent, and where tokens are handed out."""
+
+    api: str
+    authorise: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is fixed about one vendor."""
+
+    endpoints: Endpoints
+    limit: RateLimit
+    scopes: tuple[str, ...]
+    coverage: Mapping[Vital, Coverage]
+    client: Callable[[Session, tuple[str, ...]], VendorClient]
+    judge: Judge
+    resources: tuple[str, ...]
+    pkce: bool
+    sandbox_token_path: str
+
+
+_GOOGLE_SCOPE = "https://www.googleapis.com/auth/googlehealth.{}.readonly"
+
+
+def _covered(**how: Coverage) -> dict[Vital, Coverage]:
+    return {vital: how.get(vital.value, Coverage.NONE) for vital in Vital}
+
+
+CATALOGUE: dict[Provider, Entry] = {
+    Provider.WITHINGS: Entry(
+        endpoints=Endpoints(
+            api="https://wbsapi.withings.net",
+            authorise="https://account.withings.com/oauth2_user/authorize2",
+            token="https://wbsapi.withings.net/v2/oauth2"),
+        limit=RateLimit(calls=120, period_s=60),
+        scopes=("user.info", "user.metrics", "user.activity"),
+        coverage=_covered(
+            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.CONTINUOUS,
+            systolic_bp=Coverage.SPOT, diastolic_bp=Coverage.SPOT,
+            body_temperature=Coverage.SPOT, skin_temperature=Coverage.SPOT,
+            spo2=Coverage.CONTINUOUS),
+        client=withings.WithingsClient, judge=withings.judge, resources=withings.RESOURCES,
+        pkce=False, sandbox_token_path="/v2/oauth2",
+    ),
+    Provider.GOOGLE_HEALTH: Entry(
+        endpoints=Endpoints(
+            api="https://health.googleapis.com",
+            authorise="https://accounts.google.com/o/oauth2/v2/auth",
+            token="https://oauth2.googleapis.com/token"),
+        limit=RateLimit(calls=300, period_s=60, per="account"),
+        scopes=tuple(_GOOGLE_SCOPE.format(name) for name in (
+            "health_metrics_and_measurements", "sleep", "settings", "profile")),
+        coverage=_covered(
+            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
+            body_temperature=Coverage.SPOT, skin_temperature=Coverage.NIGHTLY,
+            spo2=Coverage.CONTINUOUS, resting_heart_rate=Coverage.NIGHTLY),
+        client=google_health.GoogleHealthClient, judge=google_health.judge,
+        resources=google_health.RESOURCES, pkce=True, sandbox_token_path="/token",
+    ),
+    Provider.OURA: Entry(
+        endpoints=Endpoints(
+            api="https://api.ouraring.com",
+            authorise="https://cloud.ouraring.com/oauth/authorize",
+            token="https://api.ouraring.com/oauth/token"),
+        limit=RateLimit(calls=5000, period_s=300),
+        scopes=("daily", "heartrate", "spo2"),
+        coverage=_covered(
+            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
+            spo2=Coverage.NIGHTLY, skin_temperature_deviation=Coverage.NIGHTLY),
+        client=oura.OuraClient, judge=oura.judge, resources=oura.RESOURCES,
+        pkce=False, sandbox_token_path="/oauth/token",
+    ),
+}
+
+
+def sandbox_endpoints(provider: Provider, root: str) -> Endpoints:
+    """Where the sandbox at `root` plays this vendor."""
+    base = f"{root.rstrip('/')}/{provider.value}"
+    return Endpoints(api=base, authorise=f"{base}/authorize",
+                     token=base + CATALOGUE[provider].sandbox_token_path)
+
+
+def make_limiter(provider: Provider, limit: RateLimit | None = None) -> Limiter:
+    """A limiter of this process; share one among all clients of the vendor."""
+    return InProcessLimiter(limit or CATALOGUE[provider].limit)
+
+
+def make_client(provider: Provider, *, endpoints: Endpoints, tokens: TokenSource,
+                limiter: Limiter, account: str, resources: tuple[str, ...] | None = None,
+                timeouts: Timeouts | None = None, patience: Patience | None = None) -> Client:
+    """A client for one account; `account` (a connection id) is what limits per account count by.
+
+    Raises ValueError for a resource that the vendor does not have.
+    """
+    entry = CATALOGUE[provider]
+    session = Session(base_url=endpoints.api, tokens=tokens, limiter=limiter, judge=entry.judge,
+                      account=account, timeouts=timeouts, patience=patience)
+    return entry.client(session, entry.resources if resources is None else resources)
+
+
+def oauth_config(provider: Provider, endpoints: Endpoints, client_id: str, client_secret: str,
+                 redirect_uri: str, scopes: tuple[str, ...] | None = None) -> OAuthConfig:
+    """The application's OAuth settings; `scopes` replaces the default ones."""
+    entry = CATALOGUE[provider]
+    return OAuthConfig(
+        provider=provider, authorise_url=endpoints.authorise, token_url=endpoints.token,
+        client_id=client_id, client_secret=client_secret, scopes=scopes or entry.scopes,
+        redirect_uri=redirect_uri, pkce=entry.pkce)
