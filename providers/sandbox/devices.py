@@ -23,6 +23,7 @@ MISSED_SPOT = 0.04
 NIGHT_KNOWN_AFTER_S = 2 * HOUR_S
 CHARGING_S = 2400
 FEVER_C = 0.7
+SKIN_C = 33.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,11 @@ class Night:
         """Mean of the vital's true course from midnight to waking."""
         return float(self.day.course[vital][self.day.grid < self.wake].mean())
 
+    def warmth(self) -> float:
+        """Skin temperature above the usual, °C: it follows most of a fever."""
+        fever = float(self.day.fever_c[self.day.grid < self.wake].mean())
+        return 0.7 * fever + float(self.day.rng.normal(0, 0.12))
+
     def value(self, value: float, decimals: int) -> Readings:
         """One nightly value, known some hours after waking."""
         return self.day.recorded(np.array([self.wake], dtype=np.int64),
@@ -151,12 +157,14 @@ def _withings(day: Day, night: Night) -> dict[Channel, Readings]:
 
 
 def _mat(day: Day, night: Night) -> dict[Channel, Readings]:
-    t = day.every(300)
-    asleep = t[t < night.wake] + 30
+    """The mat tells of a night when it is over."""
+    t = day.every(300) + 30
+    asleep = t[t < night.wake]
+    pulse = day.measure(Vital.HEART_RATE, asleep, error_sd=1, decimals=0)
+    breath = day.measure(Vital.RESPIRATORY_RATE, asleep, error_sd=0.5, decimals=0)
     return {
-        Channel.MAT_HEART_RATE: day.measure(Vital.HEART_RATE, asleep, error_sd=1, decimals=0),
-        Channel.MAT_RESPIRATORY_RATE: day.measure(
-            Vital.RESPIRATORY_RATE, asleep, error_sd=0.5, decimals=0),
+        Channel.MAT_HEART_RATE: pulse.known_from(night.wake),
+        Channel.MAT_RESPIRATORY_RATE: breath.known_from(night.wake),
         Channel.NIGHT_START: day.recorded(np.array([night.wake], dtype=np.int64),
                                           np.array([float(day.start)])),
     }
@@ -176,6 +184,7 @@ def _google(day: Day, night: Night) -> dict[Channel, Readings]:
         Channel.BODY_TEMPERATURE: day.measure(
             Vital.BODY_TEMPERATURE, _thermometer(day), error_sd=0.05, decimals=1),
         Channel.NIGHT_RESPIRATORY_RATE: night.value(night.mean(Vital.RESPIRATORY_RATE), 1),
+        Channel.NIGHT_SKIN_TEMPERATURE: night.value(SKIN_C + night.warmth(), 1),
     }
 
 
@@ -192,14 +201,13 @@ def _oura(day: Day, night: Night) -> dict[Channel, Readings]:
     worn = _worn(day, day.every(300) + 46)
     unread = day.start // DAY_S % 9 == 0  # the vendor gives null for a night it could not read
     spo2 = float("nan") if unread else night.mean(Vital.SPO2)
-    warmth = float(day.fever_c[day.grid < night.wake].mean())
     return {
         Channel.HEART_RATE: day.measure(Vital.HEART_RATE, worn, error_sd=1, decimals=0),
         Channel.NIGHT_START: night.value(float(night.start), 0),
         Channel.NIGHT_HEART_RATE: night.value(night.mean(Vital.HEART_RATE), 1),
         Channel.NIGHT_RESPIRATORY_RATE: night.value(night.mean(Vital.RESPIRATORY_RATE), 2),
         Channel.NIGHT_SPO2: night.value(spo2, 2),
-        Channel.NIGHT_SKIN_DEVIATION: night.value(0.7 * warmth + day.rng.normal(0, 0.12), 2),
+        Channel.NIGHT_SKIN_DEVIATION: night.value(night.warmth(), 2),
     }
 
 

@@ -68,7 +68,9 @@ _TYPES: dict[str, _DataType] = {kind.kebab: kind for kind in (
               value=lambda v: {"breathsPerMinute": round(v, 1)}),
     _DataType(kebab="daily-oxygen-saturation", daily=True),
     _DataType(kebab="daily-resting-heart-rate", daily=True),
-    _DataType(kebab="daily-sleep-temperature-derivations", daily=True),
+    _DataType(kebab="daily-sleep-temperature-derivations", daily=True,
+              channel=Channel.NIGHT_SKIN_TEMPERATURE,
+              value=lambda v: {"nightlyTemperatureCelsius": round(v, 1)}),
     _DataType(kebab="respiratory-rate-sleep-summary", daily=False),
 )}
 
@@ -116,7 +118,8 @@ DIALECT = Dialect(
     grant_refused=grant_refused,
     records=frozenset({"dataPoints"}),
     renamed={"beatsPerMinute": "bpm", "percentage": "percent", "breathsPerMinute": "breaths",
-             "temperatureCelsius": "temperature"},
+             "temperatureCelsius": "temperature",
+             "nightlyTemperatureCelsius": "nightlyTemperature"},
 )
 
 

@@ -42,6 +42,7 @@ class Channel(StrEnum):
     NIGHT_RESPIRATORY_RATE = "night_respiratory_rate"
     NIGHT_SPO2 = "night_spo2"
     NIGHT_SKIN_DEVIATION = "night_skin_deviation"
+    NIGHT_SKIN_TEMPERATURE = "night_skin_temperature"
 
 
 VITAL_OF: dict[Channel, Vital] = {
@@ -53,6 +54,7 @@ VITAL_OF: dict[Channel, Vital] = {
     Channel.NIGHT_RESPIRATORY_RATE: Vital.RESPIRATORY_RATE,
     Channel.NIGHT_SPO2: Vital.SPO2,
     Channel.NIGHT_SKIN_DEVIATION: Vital.SKIN_TEMPERATURE_DEVIATION,
+    Channel.NIGHT_SKIN_TEMPERATURE: Vital.SKIN_TEMPERATURE,
 }
 
 _SAMPLED = (Channel.HEART_RATE, Channel.SPO2, Channel.BODY_TEMPERATURE)
@@ -61,7 +63,8 @@ SERVED: dict[Provider, tuple[Channel, ...]] = {
     Provider.WITHINGS: (
         *_SAMPLED, Channel.RESPIRATORY_RATE, Channel.SYSTOLIC_BP, Channel.DIASTOLIC_BP,
         Channel.MAT_HEART_RATE, Channel.MAT_RESPIRATORY_RATE, Channel.NIGHT_START),
-    Provider.GOOGLE_HEALTH: (*_SAMPLED, Channel.NIGHT_RESPIRATORY_RATE),
+    Provider.GOOGLE_HEALTH: (
+        *_SAMPLED, Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_SKIN_TEMPERATURE),
     Provider.OURA: (
         Channel.HEART_RATE, Channel.NIGHT_START, Channel.NIGHT_HEART_RATE,
         Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_SPO2, Channel.NIGHT_SKIN_DEVIATION),
@@ -96,6 +99,10 @@ class Readings:
         """Readings with start ≤ t < end."""
         lo, hi = np.searchsorted(self.t, (start, end))
         return Readings(t=self.t[lo:hi], value=self.value[lo:hi], seen=self.seen[lo:hi])
+
+    def known_from(self, moment: int) -> "Readings":
+        """The same readings, known no earlier than `moment`."""
+        return Readings(t=self.t, value=self.value, seen=np.maximum(self.seen, moment))
 
     def visible(self, now: int) -> "Readings":
         """Readings that a server whose clock says `now` can know."""

@@ -78,9 +78,9 @@ DIALECT = Dialect(
     provider=Provider.WITHINGS,
     unauthorised=_refused(401, "XRequestID: Not provided invalid_token: "
                                "The access token provided is invalid"),
-    internal_error=Answer(status=500, body={"status": 2555, "body": {}, "error": "Unknown error"}),
+    internal_error=Answer(status=500, body=_refused(215, "An error occurred").body),
     rate_limited=lambda _retry_after: _refused(601, "Too Many Requests"),
-    vendor_error=lambda status: _refused(status or 2555, "An unknown error occurred"),
+    vendor_error=lambda status: _refused(status or 215, "An error occurred"),
     empty_page=_empty_page,
     grant_refused=lambda error: _refused(503, f"Invalid Params: {error}"),
     records=frozenset({"measuregrps", "series"}),
