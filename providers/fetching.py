@@ -28,6 +28,7 @@ TRAILING_REREAD = timedelta(hours=72)
 """How far behind the cursor is read again, because wearables deliver late."""
 
 DAY = timedelta(days=1)
+_MOST_REPEATS = 20
 _MOST_PAGES = 10_000
 _NOT_ENTITLED = (ScopeMissing, SubscriptionLapsed, NotLinked)
 
@@ -185,16 +186,21 @@ class VendorClient(ABC):
 
 def walk(ask: Callable[[str | None], Answer], parse: Callable[[Any], Parsed],
          end: datetime) -> Iterator[Page]:
-    """Ask for pages until the vendor names no further one, or one is not understood."""
+    """Ask for pages until the vendor names no further one, or one is not understood.
+
+    A vendor may hold a page back and give its token again; only one that goes on so is given up.
+    """
     token: str | None = None
     seen: set[str] = set()
+    repeats = 0
     while True:
         page = _page(ask(token), parse, end)
         yield page
         token = page.parsed.next_page
         if page.problem or token is None:
             return
-        if token in seen or len(seen) >= _MOST_PAGES:
+        repeats += token in seen
+        if repeats > _MOST_REPEATS or len(seen) >= _MOST_PAGES:
             raise SchemaError("paging does not come to an end")
         seen.add(token)
 

@@ -63,6 +63,16 @@ _SLEEP = {
     "average_heart_rate": (Vital.HEART_RATE, Statistic.MEAN),
     "lowest_heart_rate": (Vital.HEART_RATE, Statistic.MIN),
 }
+_SLEEP_MEMBERS = frozenset({
+    "id", "average_breath", "average_heart_rate", "average_hrv", "awake_time", "bedtime_end",
+    "bedtime_start", "day", "deep_sleep_duration", "efficiency", "heart_rate", "hrv", "latency",
+    "light_sleep_duration", "low_battery_alert", "lowest_heart_rate", "movement_30_sec", "period",
+    "readiness", "readiness_score_delta", "rem_sleep_duration", "restless_periods", "ring_id",
+    "sleep_algorithm_version", "sleep_analysis_reason", "sleep_phase_30_sec",
+    "sleep_phase_5_min", "app_sleep_phase_5_min", "sleep_score_delta", "time_in_bed",
+    "total_sleep_duration", "type",
+})
+"""What a sleep document may hold; another name where a figure is missing is a renamed figure."""
 
 Reader = Callable[[Any], list[Observation]]
 
@@ -191,6 +201,13 @@ def _record(record: object) -> dict[str, Any]:
     return record
 
 
+def _nullable(record: dict[str, Any], name: str) -> object:
+    """A member that may be null but is always there: a missing one is a changed schema."""
+    if name not in record:
+        raise OddError(f"{name} is missing")
+    return record[name]
+
+
 def _heartrate(record: Any) -> list[Observation]:
     record = _record(record)
     moment = utc(record.get("timestamp"))
@@ -207,6 +224,8 @@ def _sleep(record: Any) -> list[Observation]:
     record = _record(record)
     if record.get("type") in _NO_SLEEP:
         return []
+    if _SLEEP.keys() - record.keys() and record.keys() - _SLEEP_MEMBERS:
+        raise OddError(f"undocumented members, and {', '.join(_SLEEP)} not all there")
     start, end = utc(record.get("bedtime_start")), utc(record.get("bedtime_end"))
     if end < start:
         raise OddError("the night ends before it begins")
@@ -221,19 +240,15 @@ def _sleep(record: Any) -> list[Observation]:
 
 def _daily_spo2(record: Any) -> list[Observation]:
     record = _record(record)
-    if "spo2_percentage" not in record:
-        raise OddError("spo2_percentage is missing")
-    if record["spo2_percentage"] is None:
+    if _nullable(record, "spo2_percentage") is None:
         return []
-    average = object_at(record, "spo2_percentage").get("average")
+    average = _nullable(object_at(record, "spo2_percentage"), "average")
     return [] if average is None else [_nightly(record, Vital.SPO2, number(average))]
 
 
 def _daily_readiness(record: Any) -> list[Observation]:
     record = _record(record)
-    if "temperature_deviation" not in record:
-        raise OddError("temperature_deviation is missing")
-    deviation = record["temperature_deviation"]
+    deviation = _nullable(record, "temperature_deviation")
     if deviation is None:
         return []
     return [_nightly(record, Vital.SKIN_TEMPERATURE_DEVIATION, number(deviation))]

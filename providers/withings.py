@@ -40,9 +40,9 @@ _OVERLAP_S = 60
 """Read again behind the cursor: a reading may become visible after its time of modification."""
 
 _REFUSED_TOKEN = frozenset({100, 101, 102, 200, 401})
-_UNAUTHORISED = frozenset({214, 277, 2553, 2554, 2555})
+_UNAUTHORISED = frozenset({214, 277, 2553, 2555})
 _TOO_MANY = 601
-_INVALID = frozenset({*range(201, 214), *range(501, 512), 523, 532})
+_INVALID = frozenset({*range(201, 214), *range(501, 512), 523, 532, 2554})
 
 
 def judge(status: int, document: Any) -> ProviderError | None:
@@ -65,7 +65,7 @@ def _told(status: int) -> ProviderError | None:
     if status == _TOO_MANY:
         return RateLimited(f"Withings status {status}, too many requests")
     if status in _INVALID:
-        return RequestRejected(f"Withings status {status}, invalid parameters")
+        return RequestRejected(f"Withings status {status}, invalid parameters or action")
     return VendorUnavailable(f"Withings status {status}")
 
 

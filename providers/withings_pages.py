@@ -6,6 +6,7 @@ map as an empty list. Each function raises SchemaError for a page that is not on
 Reference: developer.withings.com, API reference.
 """
 
+from collections.abc import Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -56,6 +57,19 @@ _AMBIGUOUS = 1
 _METHODS = {0: Method.DEVICE, 8: Method.DEVICE, 1: Method.AMBIGUOUS, 2: Method.MANUAL,
             4: Method.MANUAL, 5: Method.DEVICE, 7: Method.DEVICE, 15: Method.DEVICE}
 _MOST_DIGITS = 12
+_SEGMENT = frozenset({
+    "startdate", "enddate", "state", "model", "model_id", "hash_deviceid", "deviceid", "hr", "rr",
+    "snoring", "sdnn_1", "rmssd", "hrv_quality", "mvt_score", "chest_movement_rate",
+    "withings_index", "breathing_sounds", "night_events",
+})
+_MOMENT = frozenset({
+    "deviceid", "hash_deviceid", "model", "model_id", "heart_rate", "rr", "spo2_auto", "steps",
+    "elevation", "calories", "distance", "stroke", "pool_lap", "duration", "rmssd", "sdnn1",
+    "hrv_quality", "core_body_temperature", "chest_movement_rate",
+})
+"""What a record may hold by the reference; a name beyond it in place of what we asked for is a
+renamed one, and must not pass for "nothing measured"."""
+
 _ENVELOPE = frozenset({"status", "body", "error"})
 
 
@@ -83,8 +97,8 @@ def parse_sleep(payload: Payload) -> Parsed:
     refused: list[Refusal] = []
     received = 0
     for index, series in enumerate(list_at(_body(payload), "series")):
-        if not isinstance(series, dict):
-            refused.append(Refusal(record=f"series[{index}]", reason="not an object"))
+        if fault := _record_fault(series, SLEEP.keys(), _SEGMENT):
+            refused.append(Refusal(record=f"series[{index}]", reason=fault))
             continue
         for name, vital in SLEEP.items():
             points = _map(series.get(name, {}), name)
@@ -104,8 +118,8 @@ def parse_intraday(payload: Payload) -> Parsed:
     observations: list[Observation] = []
     refused: list[Refusal] = []
     for place, (epoch, point) in enumerate(series.items()):
-        if not isinstance(point, dict):
-            refused.append(Refusal(record=f"series[{place}]", reason="not an object"))
+        if fault := _record_fault(point, INTRADAY.keys(), _MOMENT):
+            refused.append(Refusal(record=f"series[{place}]", reason=fault))
             continue
         for name in (name for name in INTRADAY if point.get(name) is not None):
             try:
@@ -165,6 +179,14 @@ def _next(body: dict[str, Any]) -> str | None:
     if type(offset) is not int:
         raise SchemaError("more pages are told of, but no offset")
     return str(offset)
+
+
+def _record_fault(record: object, asked: Set[str], known: Set[str]) -> str | None:
+    if not isinstance(record, dict):
+        return "not an object"
+    if not (asked & record.keys()) and record.keys() - known:
+        return f"undocumented members in place of {', '.join(sorted(asked))}"
+    return None
 
 
 def _map(value: object, name: str) -> dict[str, Any]:
