@@ -1,0 +1,237 @@
+"""What the doors read: patients, series, forecasts, severity, models, runs. Nothing is written.
+
+`Reading` asks over its own pool of read-only connections. Every question about a patient carries
+an `Access`; a patient outside it is not found, exactly as one that does not exist.
+
+PatientNotFound   no such patient, or not in the asker's care
+DocumentNotFound  no such model document, or of a patient not in the asker's care
+and the errors of `registry.database`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, Row, create_engine, text
+
+from registry import reading_sql as sql
+from registry.database import DatabaseUnreachable, NotFound, database_url, transaction
+from registry.migrate import require_migrated
+from registry.views import (
+    Access,
+    Entry,
+    Forecast,
+    Freshness,
+    Hour,
+    Interval,
+    Link,
+    Model,
+    Patient,
+    PatientList,
+    Run,
+    Severity,
+    User,
+)
+
+LEVELS = (50, 80, 95)
+HOUR = timedelta(hours=1)
+POOL_SIZE = 10
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 10_000
+
+
+class PatientNotFound(NotFound):
+    """There is no such patient among those you may see; GET /v1/patients lists them."""
+
+
+class DocumentNotFound(NotFound):
+    """There is no such model document among those you may see."""
+
+
+def open_reading(url: str) -> "Reading":
+    """A pool on `url` that refuses writes; connects at the first question."""
+    return Reading(create_engine(
+        database_url(url),
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT",
+        pool_size=POOL_SIZE,
+        max_overflow=2 * POOL_SIZE,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": "-c default_transaction_read_only=on -c timezone=UTC "
+                       f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+        },
+    ))
+
+
+class Reading:
+    """The questions of the API and the pages, one method each."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    # --- people -----------------------------------------------------------------------------
+
+    def user(self, username: str) -> User | None:
+        """The login of that name."""
+        rows = self._ask(sql.USER, username=username)
+        return User(**rows[0]._mapping) if rows else None
+
+    def patients(self, access: Access, *, limit: int, offset: int = 0) -> PatientList:
+        """A page of the work list, worst first; patients without a severity come last."""
+        rows = self._ask(sql.WORK_LIST, viewer=access.username, limit=limit, offset=offset)
+        (count,) = self._ask(sql.COUNT_PATIENTS, viewer=access.username)
+        return PatientList(patients=tuple(_patient(row) for row in rows), total=count.total)
+
+    def patient(self, access: Access, patient_id: str) -> Patient:
+        """One patient. PatientNotFound outside `access`."""
+        rows = self._ask(sql.PATIENT, viewer=access.username, patient=patient_id)
+        if not rows:
+            raise PatientNotFound
+        return _patient(rows[0])
+
+    def entries(self, access: Access, patient_id: str) -> tuple[Entry, ...]:
+        """The newest clinical entry of each item."""
+        rows = self._ask_patient(sql.ENTRIES, access, patient_id)
+        return tuple(Entry(**row._mapping) for row in rows)
+
+    # --- readings ---------------------------------------------------------------------------
+
+    def series(
+        self, access: Access, patient_id: str, vitals: Sequence[str], start: datetime, end: datetime
+    ) -> Mapping[str, tuple[Hour, ...]]:
+        """Hourly means of [start, end), both full hours; every hour is there, gaps as None."""
+        rows = self._ask_patient(
+            sql.SERIES, access, patient_id, vitals=list(vitals), start=start, end=end
+        )
+        known = {(row.vital, row.hour): (row.mean, row.readings) for row in rows}
+        hours = [start + HOUR * step for step in range((end - start) // HOUR)]
+        return {
+            vital: tuple(_hour(hour, known.get((vital, hour), (None, 0))) for hour in hours)
+            for vital in vitals
+        }
+
+    def freshness(
+        self, access: Access, patient_id: str, vitals: Sequence[str], as_of: datetime
+    ) -> tuple[Freshness, ...]:
+        """Per vital the newest reading and how many fell into the day before `as_of`."""
+        rows = self._ask_patient(
+            sql.FRESHNESS, access, patient_id, vitals=list(vitals), as_of=as_of
+        )
+        return tuple(Freshness(**row._mapping) for row in rows)
+
+    def links(self, access: Access, patient_id: str) -> tuple[Link, ...]:
+        """The patient's vendors, each with the newest fetch."""
+        rows = self._ask_patient(sql.LINKS, access, patient_id)
+        return tuple(Link(**row._mapping) for row in rows)
+
+    # --- forecasts --------------------------------------------------------------------------
+
+    def forecast(self, access: Access, patient_id: str, vital: str) -> Forecast | None:
+        """The latest forecast of one vital, None before the first. One query: the hot path."""
+        rows = self._ask(
+            sql.FORECAST, viewer=access.username, patient=patient_id, vital=vital
+        )
+        if not rows:
+            raise PatientNotFound
+        return _forecast(rows[0]) if rows[0].cutoff else None
+
+    def forecasts(
+        self, access: Access, patient_id: str, vitals: Sequence[str]
+    ) -> tuple[Forecast, ...]:
+        """The latest forecast of each vital that has one, in the order asked."""
+        rows = self._ask_patient(sql.FORECASTS, access, patient_id, vitals=list(vitals))
+        return tuple(_forecast(row) for row in rows)
+
+    def severity(self, access: Access, patient_id: str) -> Severity | None:
+        """The latest severity, None before the first cycle."""
+        rows = self._ask_patient(sql.SEVERITY, access, patient_id)
+        return _severity(rows[0]) if rows else None
+
+    # --- models and runs --------------------------------------------------------------------
+
+    def models(self, access: Access, patient_id: str) -> tuple[Model, ...]:
+        """The newest document of each vital and member; operators see every patient's."""
+        rows = self._ask(sql.MODELS, viewer=access.username, patient=patient_id)
+        if not rows:
+            self._require(access, patient_id, sql.MAY_SEE_MODELS)
+        return tuple(Model(**row._mapping) for row in rows)
+
+    def document(self, access: Access, document_id: str) -> str:
+        """A model document's JSON text, byte for byte as it was hashed."""
+        rows = self._ask(sql.DOCUMENT, viewer=access.username, document=document_id)
+        if not rows:
+            raise DocumentNotFound
+        return str(rows[0].document)
+
+    def runs(self, *, limit: int) -> tuple[Run, ...]:
+        """The newest runs of the jobs; they hold no patient data."""
+        return tuple(Run(**row._mapping) for row in self._ask(sql.RUNS, limit=limit))
+
+    def require_migrated(self) -> None:
+        """NotMigrated unless the database has this release's tables."""
+        require_migrated(self._engine)
+
+    # --- asking -----------------------------------------------------------------------------
+
+    def _ask_patient(
+        self, statement: str, access: Access, patient_id: str, **values: Any
+    ) -> Sequence[Row[Any]]:
+        """Rows about one patient; whether the asker may see the patient is asked when none come."""
+        rows = self._ask(statement, viewer=access.username, patient=patient_id, **values)
+        if not rows:
+            self._require(access, patient_id, sql.MAY_SEE)
+        return rows
+
+    def _require(self, access: Access, patient_id: str, question: str) -> None:
+        if not self._ask(question, viewer=access.username, patient=patient_id):
+            raise PatientNotFound
+
+    def _ask(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
+        """All rows; asked once more when the pooled connection was cut meanwhile."""
+        try:
+            return self._run(statement, values)
+        except DatabaseUnreachable:
+            return self._run(statement, values)
+
+    def _run(self, statement: str, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        with transaction(self._engine) as connection:
+            return connection.execute(text(statement), values).all()
+
+
+def _patient(row: Row[Any]) -> Patient:
+    return Patient(**{
+        **row._mapping, "current": _json(row.current), "outlook": _json(row.outlook)
+    })
+
+
+def _severity(row: Row[Any]) -> Severity:
+    parsed = {name: orjson.loads(row._mapping[name]) for name in ("current", "outlook", "protocol")}
+    return Severity(**{**row._mapping, **parsed})
+
+
+def _forecast(row: Row[Any]) -> Forecast:
+    fields = row._mapping
+    return Forecast(
+        vital=row.vital, cutoff=row.cutoff, horizon=row.horizon, document_id=row.document_id,
+        reason=row.reason, point=tuple(row.point), members=row.members, absent=row.absent,
+        intervals={
+            level: Interval(lower=tuple(fields[f"lower_{level}"]),
+                            upper=tuple(fields[f"upper_{level}"]))
+            for level in LEVELS
+        },
+    )
+
+
+def _hour(start: datetime, found: tuple[float | None, int]) -> Hour:
+    mean, readings = found
+    return Hour(start=start, mean=mean, readings=readings)
+
+
+def _json(stored: str | None) -> Any:
+    return None if stored is None else orjson.loads(stored)

@@ -1,0 +1,132 @@
+"""The read side's SQL, in one place. `:viewer` null is the local command line; see `Access`."""
+
+# ruff: noqa: S608 -- put together from the constants of this file; values are always parameters
+
+# A doctor's patients are those in `care`, a service reads all, an operator models alone. The role
+# is read here and not from the login's token, so that a removed user sees nothing more at once.
+_ALLOWED = """(CAST(:viewer AS text) IS NULL OR EXISTS (
+    SELECT 1 FROM users u WHERE u.username = :viewer AND (u.role IN ({roles}) OR (
+        u.role = 'doctor' AND EXISTS (
+            SELECT 1 FROM care c
+            WHERE c.username = u.username AND c.patient_id = p.patient_id)))))"""
+_VISIBLE = _ALLOWED.format(roles="'service'")
+_MODELS_VISIBLE = _ALLOWED.format(roles="'service', 'operator'")
+
+# What is forecast from, as in `registry.observations`: no nightly averages, accepted quality.
+_GRIDDED = """o.granularity IN ('sample', 'interval') AND o.quality = 'ok'
+    AND o.statistic IN ('instant', 'mean')"""
+
+_FORECAST_COLUMNS = """f.vital, f.cutoff, f.horizon, f.document_id, f.reason, f.point,
+    f.lower_50, f.upper_50, f.lower_80, f.upper_80, f.lower_95, f.upper_95,
+    CAST(f.members AS text) AS members, CAST(f.absent AS text) AS absent"""
+
+USER = "SELECT username, password_hash, role FROM users WHERE username = :username"
+
+_PATIENT = f"""
+SELECT p.patient_id, p.spo2_scale, s.cutoff, s.band, s.rank,
+       CAST(s.current AS text) AS current, CAST(s.outlook AS text) AS outlook,
+       (SELECT max(newest.effective_start)
+        FROM unnest(ARRAY['heart_rate', 'respiratory_rate', 'systolic_bp', 'diastolic_bp',
+                          'body_temperature', 'spo2']) AS v(vital)
+        CROSS JOIN LATERAL (
+            SELECT o.effective_start FROM observations o
+            WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
+            ORDER BY o.effective_start DESC LIMIT 1) newest) AS newest_reading
+FROM patients p
+LEFT JOIN LATERAL (
+    SELECT * FROM severities x WHERE x.patient_id = p.patient_id
+    ORDER BY x.cutoff DESC LIMIT 1) s ON true
+WHERE {_VISIBLE}"""
+
+WORK_LIST = _PATIENT + """
+ORDER BY s.rank DESC NULLS LAST, p.patient_id LIMIT :limit OFFSET :offset"""
+
+COUNT_PATIENTS = f"SELECT count(*) AS total FROM patients p WHERE {_VISIBLE}"
+
+PATIENT = _PATIENT + " AND p.patient_id = :patient"
+
+MAY_SEE = f"SELECT 1 FROM patients p WHERE p.patient_id = :patient AND {_VISIBLE}"
+
+MAY_SEE_MODELS = f"SELECT 1 FROM patients p WHERE p.patient_id = :patient AND {_MODELS_VISIBLE}"
+
+ENTRIES = f"""
+SELECT DISTINCT ON (e.item) e.item, e.value, e.effective_at, e.entered_by
+FROM patients p JOIN clinical_entries e USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY e.item, e.effective_at DESC"""
+
+SERIES = f"""
+SELECT o.vital, date_trunc('hour', o.effective_start, 'UTC') AS hour,
+       CAST(avg(o.value) AS double precision) AS mean, count(*) AS readings
+FROM patients p JOIN observations o USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE} AND {_GRIDDED}
+  AND o.vital = ANY(CAST(:vitals AS text[]))
+  AND o.effective_start >= :start AND o.effective_start < :end
+GROUP BY o.vital, hour"""
+
+FRESHNESS = f"""
+SELECT v.vital, n.effective_start AS newest, n.provider,
+       CAST(n.value AS double precision) AS newest_value,
+       (SELECT count(*) FROM observations o
+        WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
+          AND o.effective_start >= CAST(:as_of AS timestamptz) - interval '24 hours'
+          AND o.effective_start < :as_of) AS last_day
+FROM patients p
+CROSS JOIN unnest(CAST(:vitals AS text[])) WITH ORDINALITY AS v(vital, position)
+LEFT JOIN LATERAL (
+    SELECT o.effective_start, o.value, o.provider FROM observations o
+    WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
+    ORDER BY o.effective_start DESC LIMIT 1) n ON true
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY v.position"""
+
+LINKS = f"""
+SELECT c.provider, c.status, f.cycle AS last_fetch, f.outcome, f.reason, f.last_sync
+FROM patients p JOIN connections c USING (patient_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM fetches x WHERE x.connection_id = c.connection_id
+    ORDER BY x.cycle DESC, (x.outcome = 'complete'), x.resource LIMIT 1) f ON true
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY c.provider"""
+
+FORECAST = f"""
+SELECT {_FORECAST_COLUMNS}
+FROM patients p
+LEFT JOIN LATERAL (
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = :vital
+    ORDER BY x.cutoff DESC LIMIT 1) f ON true
+WHERE p.patient_id = :patient AND {_VISIBLE}"""
+
+FORECASTS = f"""
+SELECT {_FORECAST_COLUMNS}
+FROM patients p
+CROSS JOIN unnest(CAST(:vitals AS text[])) WITH ORDINALITY AS v(vital, position)
+CROSS JOIN LATERAL (
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = v.vital
+    ORDER BY x.cutoff DESC LIMIT 1) f
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY v.position"""
+
+SEVERITY = f"""
+SELECT s.patient_id, s.cutoff, s.band, s.rank, CAST(s.current AS text) AS current,
+       CAST(s.outlook AS text) AS outlook, CAST(s.protocol AS text) AS protocol
+FROM patients p JOIN severities s USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY s.cutoff DESC LIMIT 1"""
+
+MODELS = f"""
+SELECT DISTINCT ON (d.vital, d.member)
+       d.document_id, d.vital, d.member, d.engine, d.cutoff, d.made_by, a.alias
+FROM patients p JOIN model_documents d USING (patient_id)
+LEFT JOIN model_aliases a ON a.document_id = d.document_id
+    AND a.patient_id = d.patient_id AND a.vital = d.vital
+WHERE p.patient_id = :patient AND {_MODELS_VISIBLE}
+ORDER BY d.vital, d.member, d.cutoff DESC, a.alias"""
+
+DOCUMENT = f"""
+SELECT d.document FROM model_documents d JOIN patients p USING (patient_id)
+WHERE d.document_id = :document AND {_MODELS_VISIBLE}"""
+
+RUNS = """
+SELECT run_id, job, cycle, shard, status, started_at, ended_at, cpu_seconds, exception
+FROM runs ORDER BY run_id DESC LIMIT :limit"""

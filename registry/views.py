@@ -1,0 +1,157 @@
+"""What the read side hands out: frozen values, never rows. Times are UTC, values in own units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who asks. A doctor's name reaches the patients in `care`, a service's reaches all.
+
+    None is the person at this machine's command line, who holds the database's password anyway.
+    """
+
+    username: str | None
+
+
+LOCAL = Access(username=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    username: str
+    password_hash: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """A patient with the latest severity; the severity's fields are None before the first cycle."""
+
+    patient_id: str
+    spo2_scale: int
+    newest_reading: datetime | None
+    cutoff: datetime | None
+    band: str | None
+    rank: float | None
+    current: Json | None
+    outlook: Json | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientList:
+    """One page of a work list; `total` counts all pages."""
+
+    patients: tuple[Patient, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Severity:
+    patient_id: str
+    cutoff: datetime
+    band: str
+    rank: float
+    current: Json
+    outlook: Json
+    protocol: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """Mean of the readings that began in the hour from `start`; None and 0 where there is none."""
+
+    start: datetime
+    mean: float | None
+    readings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A central prediction interval; one bound per hour of the forecast."""
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The latest forecast of one vital; `reason` tells why when the tuples are empty.
+
+    `members` and `absent` are the stored JSON texts, passed on without being read.
+    """
+
+    vital: str
+    cutoff: datetime
+    horizon: int
+    document_id: str | None
+    reason: str | None
+    point: tuple[float, ...]
+    intervals: Mapping[int, Interval]
+    members: str
+    absent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """Where a vital's readings come from and how far they reach; None = never one."""
+
+    vital: str
+    newest: datetime | None
+    newest_value: float | None
+    provider: str | None
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A patient's link to a vendor, with the last fetch's outcome where there was one."""
+
+    provider: str
+    status: str
+    last_fetch: datetime | None
+    outcome: str | None
+    reason: str | None
+    last_sync: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A stored model document without its text; `alias` is champion, ensemble or None."""
+
+    document_id: str
+    vital: str
+    member: str
+    engine: str
+    cutoff: datetime
+    made_by: str
+    alias: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One shard of one job; `exception` is a class and a place."""
+
+    run_id: int
+    job: str
+    cycle: datetime
+    shard: str
+    status: str
+    started_at: datetime
+    ended_at: datetime | None
+    cpu_seconds: float | None
+    exception: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One clinical entry: an item of the questionnaire or of the bedside, and its value."""
+
+    item: str
+    value: str
+    effective_at: datetime
+    entered_by: str
