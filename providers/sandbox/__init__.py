@@ -2,7 +2,8 @@
 
     SandboxError            base of what a caller can put right
     ├── ReplayDataError     the replay folder is not in the expected format
-    └── SandboxStateError   the state file cannot be read or contradicts the options
+    ├── SandboxStateError   the state file cannot be read
+    └── SandboxClockError   the clock is set further from the anchor than histories reach
 """
 
 
@@ -12,6 +13,10 @@ class SandboxError(Exception):
 
 class ReplayDataError(SandboxError):
     """The replay folder lacks a file or a column, or names an unknown vital or provider."""
+
+
+class SandboxClockError(SandboxError):
+    """The clock is too far past the anchor; start with a later --now, or another --anchor."""
 
 
 class SandboxStateError(SandboxError):

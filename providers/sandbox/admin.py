@@ -7,6 +7,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from providers.observation import Provider
+from providers.sandbox import SandboxClockError
 from providers.sandbox.faults import Fault, Kind
 from providers.sandbox.readings import VITAL_OF, Subject
 from providers.sandbox.world import World, iso
@@ -74,7 +75,10 @@ def router(world: World) -> APIRouter:
 
     @routes.post("/clock")
     async def set_clock(clock: Clock) -> dict[str, str]:
-        world.set_now(int(clock.now.timestamp()))
+        try:
+            world.set_now(int(clock.now.timestamp()))
+        except SandboxClockError as error:
+            raise HTTPException(422, str(error)) from error
         return {"now": iso(world.now)}
 
     @routes.get("/subjects")

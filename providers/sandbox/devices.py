@@ -108,6 +108,10 @@ class Night:
         """Mean of the vital's true course from midnight to waking."""
         return float(self.day.course[vital][self.day.grid < self.wake].mean())
 
+    def lowest(self, vital: Vital) -> float:
+        """Lowest value of the vital's true course from midnight to waking."""
+        return float(self.day.course[vital][self.day.grid < self.wake].min())
+
     def warmth(self) -> float:
         """Skin temperature above the usual, °C: it follows most of a fever."""
         fever = float(self.day.fever_c[self.day.grid < self.wake].mean())
@@ -205,6 +209,7 @@ def _oura(day: Day, night: Night) -> dict[Channel, Readings]:
         Channel.HEART_RATE: day.measure(Vital.HEART_RATE, worn, error_sd=1, decimals=0),
         Channel.NIGHT_START: night.value(float(night.start), 0),
         Channel.NIGHT_HEART_RATE: night.value(night.mean(Vital.HEART_RATE), 1),
+        Channel.NIGHT_LOWEST_HEART_RATE: night.value(night.lowest(Vital.HEART_RATE), 0),
         Channel.NIGHT_RESPIRATORY_RATE: night.value(night.mean(Vital.RESPIRATORY_RATE), 2),
         Channel.NIGHT_SPO2: night.value(spo2, 2),
         Channel.NIGHT_SKIN_DEVIATION: night.value(night.warmth(), 2),

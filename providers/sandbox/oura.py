@@ -167,18 +167,29 @@ def _id(call: Call, kind: str, wake: int) -> str:
 
 
 def _sleep(call: Call) -> Iterator[Row]:
+    """One long sleep a night; `heart_rate` is null, its samples stand in their own collection."""
     first, end = _days(call)
-    breath, pulse = (_nights(call, channel) for channel in (
-        Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_HEART_RATE))
+    breath, pulse, lowest = (_nights(call, channel) for channel in (
+        Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_HEART_RATE, Channel.NIGHT_LOWEST_HEART_RATE))
     for wake, start in _nights(call, Channel.NIGHT_START).items():
         if first <= _day(wake) < end:
             yield wake, {
                 "id": _id(call, "sleep", wake), "day": _day(wake).isoformat(),
-                "type": "long_sleep", "period": 0, "average_breath": breath.get(wake),
-                "average_heart_rate": pulse.get(wake), "average_hrv": None,
+                "average_breath": breath.get(wake), "average_heart_rate": pulse.get(wake),
+                "average_hrv": None, "lowest_heart_rate": round(lowest[wake]),
                 "bedtime_start": _local(int(start)), "bedtime_end": _local(wake),
-                "time_in_bed": wake - int(start), "total_sleep_duration": wake - int(start),
-                "low_battery_alert": False, "heart_rate": None}
+                "heart_rate": None, **_stages(wake - int(start))}
+
+
+def _stages(in_bed_s: int) -> dict[str, Any]:
+    """The night's stages, in fixed shares: nothing in the sandbox depends on them."""
+    deep, rem, light = (round(in_bed_s * share) for share in (0.2, 0.25, 0.47))
+    asleep = deep + rem + light
+    return {"type": "long_sleep", "period": 0, "time_in_bed": in_bed_s,
+            "total_sleep_duration": asleep, "awake_time": in_bed_s - asleep,
+            "deep_sleep_duration": deep, "rem_sleep_duration": rem,
+            "light_sleep_duration": light, "efficiency": round(100 * asleep / in_bed_s),
+            "latency": 600, "restless_periods": 12, "low_battery_alert": False}
 
 
 def _local(t: int) -> str:

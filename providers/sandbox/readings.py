@@ -39,6 +39,7 @@ class Channel(StrEnum):
     MAT_RESPIRATORY_RATE = "mat_respiratory_rate"
     NIGHT_START = "night_start"
     NIGHT_HEART_RATE = "night_heart_rate"
+    NIGHT_LOWEST_HEART_RATE = "night_lowest_heart_rate"
     NIGHT_RESPIRATORY_RATE = "night_respiratory_rate"
     NIGHT_SPO2 = "night_spo2"
     NIGHT_SKIN_DEVIATION = "night_skin_deviation"
@@ -67,7 +68,8 @@ SERVED: dict[Provider, tuple[Channel, ...]] = {
         *_SAMPLED, Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_SKIN_TEMPERATURE),
     Provider.OURA: (
         Channel.HEART_RATE, Channel.NIGHT_START, Channel.NIGHT_HEART_RATE,
-        Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_SPO2, Channel.NIGHT_SKIN_DEVIATION),
+        Channel.NIGHT_LOWEST_HEART_RATE, Channel.NIGHT_RESPIRATORY_RATE, Channel.NIGHT_SPO2,
+        Channel.NIGHT_SKIN_DEVIATION),
 }
 """Which channels each vendor's API can carry: the coverage of the real one."""
 

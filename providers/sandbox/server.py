@@ -66,6 +66,8 @@ def serve(app: FastAPI, *, port: int, port_file: Path | None = None) -> None:
     """Serve until interrupted; prints one line with the address when it listens."""
     listener = _bound(port)
     address = _address(listener)
+    if port_file is not None:
+        port_file.unlink(missing_ok=True)  # whoever waits for it must not read an old one
 
     def listening() -> None:
         if port_file is not None:

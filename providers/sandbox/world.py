@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from providers.observation import Provider
-from providers.sandbox import SandboxStateError
+from providers.sandbox import SandboxClockError, SandboxStateError
 from providers.sandbox.faults import Faults
 from providers.sandbox.grants import Grants
-from providers.sandbox.readings import HOUR_S, Channel, Readings, Subject
+from providers.sandbox.readings import DAY_S, HOUR_S, Channel, Readings, Subject
+
+LONGEST_S = 366 * DAY_S
 
 Source = Callable[[int], Sequence[Subject]]
 
@@ -79,7 +81,14 @@ class World:
         return self._now
 
     def set_now(self, now: int) -> None:
-        """Set the clock; the first time fixes the anchor, unless it is fixed already."""
+        """Set the clock; the first time fixes the anchor, unless it is fixed already.
+
+        Raises SandboxClockError a year after the anchor: the cohort is generated day by day.
+        """
+        if self._anchor is not None and now > self._anchor + LONGEST_S:
+            raise SandboxClockError(
+                f"{iso(now)} is more than {LONGEST_S // DAY_S} days after the anchor "
+                f"{iso(self._anchor)}; start the sandbox with a later --anchor or a new --state")
         self._now = now
         if self._anchor is None:
             self._anchor = now

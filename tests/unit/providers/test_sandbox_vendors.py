@@ -265,6 +265,12 @@ def test_a_clock_without_a_zone_is_refused(user: SandboxUser, text: str) -> None
     assert answer.status_code == 422
 
 
+def test_a_clock_years_after_the_anchor_is_refused(user: SandboxUser) -> None:
+    answer = user.post("/sandbox/clock", {"now": "2062-11-21T06:00:00Z"})
+    assert "--anchor" in answer["detail"]
+    assert user.get("/sandbox/clock") == {"now": iso(NOW)}
+
+
 def test_the_first_time_set_is_the_anchor() -> None:
     with sandbox_user(now=None) as user:
         set_clock(user, NOW)
