@@ -12,10 +12,12 @@ DAY = 24
 WEEK_DAYS = 7
 
 # Chosen on `replay` (wearers and those stays that are not in icu_benchmark): see docs/engine.md.
-SMOOTHING = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
-PATTERN_SHRINKAGE = 1.0
-LEVEL_RATE = 0.02
-RESIDUAL_PRIOR = (0.6, 24.0)      # lag-1 correlation, and the hours of evidence it counts for
+SMOOTHING = np.array([1.0, 2.0, 1.0])
+PATTERN_SHRINKAGE = 0.75
+DAY_PRIOR_HOURS = 24.0
+LEVEL_RATES = (0.08, 0.02)        # per hour, of a series without a rhythm and of one with
+RESIDUAL_PRIOR = (0.7, 100.0)     # lag-1 correlation, and the hours of evidence it counts for
+_TABLE_ROUNDS = 4
 REVERT_DECAY = 0.75
 REVERT_PRIOR_HOURS = 72.0
 
@@ -175,8 +177,10 @@ def _shrunk_lag_one(values: FloatArray, prior: float, prior_hours: float) -> flo
 def fit_profile(y: FloatArray, season: int) -> Fitted:
     """Hour-of-day medians, smoothed round the clock and shrunk towards flat, on a level."""
     pattern, kept = _daily_pattern(y, season)
-    parameters = {"pattern": pattern, "level_rate": LEVEL_RATE, "phi": 0.0}
-    start = {"level": _mean(y[:2 * season], float(np.nanmean(y))), "residual": 0.0, "t": 0}
+    flat, rhythmic = LEVEL_RATES
+    parameters = {"pattern": pattern, "level_rate": flat + kept * (rhythmic - flat), "phi": 0.0}
+    first = y[:DAY] - pattern[np.arange(y[:DAY].size) % season]
+    start = {"level": _mean(first, float(np.nanmean(y))), "residual": 0.0, "t": 0}
     model = Fitted(structure={"season": season}, parameters=parameters, state=start, sigma2=0.0)
     residuals = _residuals(model, y)
     prior, hours = RESIDUAL_PRIOR
@@ -223,24 +227,31 @@ def _residuals(model: Fitted, y: FloatArray) -> FloatArray:
 def _daily_pattern(y: FloatArray, season: int) -> tuple[FloatArray, float]:
     """Smoothed, centred and shrunk pattern of shape (season,), and the share that was kept.
 
-    Each hour is taken against the mean of its own day (observed hours at least a quarter), so that
-    a drifting level does not become a rhythm. The share is 1 - noise/signal, at least 0: noise is
-    the variance of a smoothed median over the days, signal that of the pattern.
+    Days and hours are fitted in turn (an additive table, hours by median), because the mean of a
+    day with gaps depends on which hours it lacks. The share is 1 - noise/signal, at least 0: noise
+    is the variance of a smoothed median over the days, signal that of the pattern.
     """
-    days = y.size // season
-    if days < 2 or season < 2:
-        return np.zeros(season), 0.0
+    days = y.size // season if season > 1 else 0
     offset = y.size - days * season
-    table = y[offset:].reshape(days, season)
-    counts = (~np.isnan(table)).sum(axis=1)
-    kept_days = table[counts >= season / 4]
-    if kept_days.shape[0] < 2:
+    table = y[offset:].reshape(days, max(season, 1)) if days else np.zeros((0, season))
+    table = table[~np.isnan(table).all(axis=1)]
+    if table.shape[0] < 2:
         return np.zeros(season), 0.0
-    anomalies = kept_days - np.nanmean(kept_days, axis=1, keepdims=True)
-    pattern = _smooth(_column_medians(anomalies))
-    pattern -= pattern.mean()
-    kept = _kept_share(anomalies, pattern)
+    pattern, left = _additive_fit(table)
+    kept = _kept_share(left, pattern)
     return np.roll(pattern * kept, offset % season), kept
+
+
+def _additive_fit(table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Smooth pattern (season,) of a table (days, season) with gaps, and what days and it leave."""
+    table = table - np.nanmean(table)
+    counts, pattern = (~np.isnan(table)).sum(axis=1), np.zeros(table.shape[1])
+    day = np.zeros(table.shape[0])
+    for _ in range(_TABLE_ROUNDS):
+        day = np.nansum(table - pattern, axis=1) / (counts + DAY_PRIOR_HOURS)
+        pattern = _smooth(_column_medians(table - day[:, None]))
+        pattern -= pattern.mean()
+    return pattern, table - day[:, None] - pattern
 
 
 def _column_medians(table: FloatArray) -> FloatArray:
@@ -252,7 +263,7 @@ def _column_medians(table: FloatArray) -> FloatArray:
 
 
 def _smooth(pattern: FloatArray) -> FloatArray:
-    """Circular weighted mean over neighbouring hours, no wider than the pattern allows."""
+    """Circular weighted mean over neighbouring hours, where the day is long enough for it."""
     if pattern.size < 2 * SMOOTHING.size:
         return pattern
     half = SMOOTHING.size // 2
@@ -260,13 +271,13 @@ def _smooth(pattern: FloatArray) -> FloatArray:
     return np.convolve(around, SMOOTHING / SMOOTHING.sum(), mode="valid")
 
 
-def _kept_share(anomalies: FloatArray, pattern: FloatArray) -> float:
+def _kept_share(left: FloatArray, pattern: FloatArray) -> float:
     signal = float(np.mean(pattern ** 2))
     if signal <= 0:
         return 0.0
-    left = anomalies - pattern
-    noise = float(np.nanmean(left ** 2)) / anomalies.shape[0]
-    return float(max(0.0, 1.0 - PATTERN_SHRINKAGE * noise * _smoothing_gain(pattern.size) / signal))
+    per_hour = float((~np.isnan(left)).sum(axis=0).mean())
+    noise = float(np.nanmean(left ** 2)) / per_hour * _smoothing_gain(pattern.size)
+    return float(max(0.0, 1.0 - PATTERN_SHRINKAGE * noise / signal))
 
 
 def _smoothing_gain(size: int) -> float:

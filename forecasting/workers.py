@@ -1,7 +1,7 @@
 """Fits over a pool of processes, each with a time limit; every task comes back as an outcome.
 
-Light at import on purpose (no numpy): a worker learns that it has one thread before any numerical
-library is loaded. A worker that runs out of time or dies is replaced, and only its task is lost.
+A worker that runs out of time or dies is replaced, and only its task is lost. Each has one thread:
+the cores are shared out by processes.
 """
 
 import multiprocessing
@@ -12,17 +12,14 @@ from concurrent.futures import TimeoutError as FitTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from forecasting.types import FitRefused
-
-if TYPE_CHECKING:
-    from forecasting.config import EngineConfig
-    from forecasting.documents import Document
-    from forecasting.members import Provenance
-    from forecasting.types import FloatArray
+from forecasting.config import EngineConfig
+from forecasting.documents import Document
+from forecasting.members import Provenance, fit
+from forecasting.types import FitRefused, FloatArray
 
 FITTED: Literal["fitted"] = "fitted"
 TOO_LITTLE_DATA: Literal["too_little_data"] = "too_little_data"
@@ -39,10 +36,10 @@ class FitTask:
 
     key: Hashable
     member: str
-    y: "FloatArray"
+    y: FloatArray
     start: datetime
-    config: "EngineConfig"
-    provenance: "Provenance"
+    config: EngineConfig
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +53,7 @@ class FitOutcome:
     key: Hashable
     member: str
     status: Status
-    document: "Document | None" = None
+    document: Document | None = None
     reason: str = ""
     seconds: float = float("nan")
     cpu_seconds: float = float("nan")
@@ -91,9 +88,7 @@ def fit_here(task: FitTask) -> FitOutcome:
                       cpu_seconds=time.process_time() - cpu_began)
 
 
-def _attempt(task: FitTask) -> tuple[Status, "Document | None", str]:
-    from forecasting.members import fit
-
+def _attempt(task: FitTask) -> tuple[Status, Document | None, str]:
     try:
         document = fit(task.member, task.y, start=task.start, config=task.config,
                        provenance=task.provenance)
@@ -121,8 +116,6 @@ def _outcome(task: FitTask, future: "ProcessFuture[FitOutcome]", timeout_s: floa
 
 def _warm_up(library: bool) -> None:
     """Import what fits need before the first one's time is measured."""
-    import forecasting.members  # noqa: F401
-
     if library:
         import statsforecast.models  # noqa: F401
 
