@@ -41,8 +41,8 @@ class RateLimit:
 class SandboxSettings:
     """What a vendor would have fixed for its client. Without `rate_limits` nothing is limited."""
 
-    client_id: str = "vitalcast-sandbox"
-    client_secret: str = "loopback-only"
+    client_id: str = "vitalcast"
+    client_secret: str = "sandbox-secret"
     access_lifetime_s: Mapping[Provider, int] = field(default_factory=lambda: ACCESS_LIFETIME_S)
     code_lifetime_s: float = 30
     withings_page: int = 200
