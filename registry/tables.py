@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -94,6 +96,7 @@ connections = Table(
     Column("expires_at", UTCTime),
     Column("token_version", Integer, nullable=False, server_default="0"),
     Column("last_refresh_at", UTCTime),
+    UniqueConstraint("provider", "provider_user_id"),
 )
 
 fetches = Table(
@@ -130,7 +133,8 @@ raw_payloads = Table(
 
 refusals = Table(
     "refusals", metadata,
-    Column("raw_sha256", Text, ForeignKey("raw_payloads.sha256"), nullable=False),
+    Column("raw_sha256", Text, ForeignKey("raw_payloads.sha256", ondelete="CASCADE"),
+           nullable=False),
     Column("record", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("connection_id", Text, nullable=False),
@@ -180,7 +184,7 @@ model_configs = Table(
 
 model_documents = Table(
     "model_documents", metadata,
-    Column("document_id", Text, primary_key=True, comment="sha256 of the document's text"),
+    Column("document_id", Text, nullable=False, comment="sha256 of the document's text"),
     Column("patient_id", Text, ForeignKey("patients.patient_id"), nullable=False),
     Column("vital", Text, nullable=False),
     Column("member", Text, nullable=False, comment="a member's name, or 'ensemble'"),
@@ -190,27 +194,36 @@ model_documents = Table(
     Column("made_by", Text, nullable=False, comment="search, refit or update"),
     Column("document", Text, nullable=False, comment="JSON, byte for byte as hashed"),
     Column("created_at", UTCTime, nullable=False, server_default=NOW),
+    # Series with the same readings have the same document, and each its own row and state.
+    PrimaryKeyConstraint("document_id", "patient_id", "vital"),
     Index("ix_model_documents_series", "patient_id", "vital", "member", "cutoff"),
 )
+
+_DOCUMENT_KEY = ["document_id", "patient_id", "vital"]
+_DOCUMENT = [f"model_documents.{name}" for name in _DOCUMENT_KEY]
 
 model_aliases = Table(
     "model_aliases", metadata,
     Column("patient_id", Text, nullable=False),
     Column("vital", Text, nullable=False),
     Column("alias", Text, nullable=False, comment="champion, ensemble"),
-    Column("document_id", Text, ForeignKey("model_documents.document_id"), nullable=False),
+    Column("document_id", Text, nullable=False, index=True),
     Column("cutoff", UTCTime, nullable=False),
     Column("why", Text, nullable=False),
     PrimaryKeyConstraint("patient_id", "vital", "alias"),
+    ForeignKeyConstraint(_DOCUMENT_KEY, _DOCUMENT),
 )
 
 model_states = Table(
     "model_states", metadata,
-    Column("document_id", Text, ForeignKey("model_documents.document_id", ondelete="CASCADE"),
-           primary_key=True),
+    Column("document_id", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    Column("vital", Text, nullable=False),
     Column("as_of", UTCTime, nullable=False),
     Column("state", Text, nullable=False, comment="JSON"),
     Column("state_hash", Text, nullable=False),
+    PrimaryKeyConstraint(*_DOCUMENT_KEY),
+    ForeignKeyConstraint(_DOCUMENT_KEY, _DOCUMENT, ondelete="CASCADE"),
 )
 
 fits = Table(
@@ -263,7 +276,7 @@ forecasts = Table(
     Column("vital", Text, nullable=False),
     Column("cutoff", UTCTime, nullable=False, comment="first forecast hour starts here"),
     Column("horizon", Integer, nullable=False),
-    Column("document_id", Text, ForeignKey("model_documents.document_id"),
+    Column("document_id", Text, index=True,
            comment="the ensemble's; null when there is no forecast"),
     Column("state_hash", Text),
     Column("reason", Text, comment="why there is no forecast; null when there is one"),
@@ -278,6 +291,8 @@ forecasts = Table(
            comment="{name: {weights: {bucket: w}, path: [...]}}"),
     Column("absent", JSON, nullable=False, comment="{name: reason}"),
     PrimaryKeyConstraint("patient_id", "vital", "cutoff"),
+    ForeignKeyConstraint(_DOCUMENT_KEY, _DOCUMENT),
+    Index("ix_forecasts_cutoff", "cutoff"),
 )
 
 severities = Table(

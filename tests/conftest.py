@@ -1,9 +1,19 @@
 """Fixtures every test room shares."""
 
 import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, text
+
+from registry.database import create_database, open_engine, transaction
+from registry.migrate import migrate
+from registry.tables import metadata
+from vitalcast.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -15,3 +25,32 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"shared data absent: {folder} does not exist; set VITALCAST_SHARED")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A real server for the whole run, in a short directory that its user can enter."""
+    folder = Path(tempfile.mkdtemp(prefix="vc-test-"))
+    folder.chmod(0o755)
+    with EmbeddedPostgres(folder) as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: EmbeddedPostgres) -> str:
+    """A migrated database of this test module alone."""
+    url = create_database(postgres.url("postgres"), suffix=f"_{uuid.uuid4().hex[:12]}")
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """The module's database, emptied."""
+    engine = open_engine(database_url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with transaction(engine) as conn:
+        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
+    yield engine
+    engine.dispose()

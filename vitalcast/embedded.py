@@ -32,7 +32,6 @@ from typing import Self
 from vitalcast.embedded_host import (
     Account,
     EmbeddedPostgresError,
-    data_home,
     existing_folder,
     free_port,
     give,
@@ -46,7 +45,7 @@ from vitalcast.embedded_host import (
     write_private,
 )
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "ServerAddress", "data_home"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "ServerAddress"]
 
 DATABASE_USER = "vitalcast"
 _START_TIMEOUT_S = 120

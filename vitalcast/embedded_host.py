@@ -15,7 +15,7 @@ import socket
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,6 @@ _SOCKET_PATH_BYTES = 107
 
 class EmbeddedPostgresError(Exception):
     """The embedded PostgreSQL could not do what was asked; the message says what to do."""
-
-
-def data_home(environ: Mapping[str, str]) -> Path:
-    """`VITALCAST_HOME`, else /var/lib/vitalcast (root) or ~/.local/share/vitalcast (others)."""
-    named = environ.get("VITALCAST_HOME", "")
-    if named:
-        return Path(named).expanduser().absolute()
-    return SYSTEM_HOME if os.geteuid() == 0 else Path.home() / ".local" / "share" / "vitalcast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

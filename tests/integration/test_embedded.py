@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from vitalcast.embedded import EmbeddedPostgres, EmbeddedPostgresError, ServerAddress, data_home
+from vitalcast.embedded import EmbeddedPostgres, EmbeddedPostgresError, ServerAddress
 from vitalcast.embedded_host import existing_folder, server_account, usable_install, wheel_install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,11 +232,3 @@ def test_a_server_that_refuses_to_start_names_its_log(server: EmbeddedPostgres) 
         conf.write("shared_preload_libraries = 'no_such_library'\n")
     with pytest.raises(EmbeddedPostgresError, match=r"no_such_library.*server\.log"):
         server.start()
-
-
-def test_the_home_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert data_home({"VITALCAST_HOME": "/srv/vc"}) == Path("/srv/vc")
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert data_home({}) == Path("/var/lib/vitalcast")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert data_home({}) == Path.home() / ".local" / "share" / "vitalcast"

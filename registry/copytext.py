@@ -1,0 +1,30 @@
+"""Values as lines of PostgreSQL's COPY text format.
+
+Columns are separated by tabs, a line ends with a newline, a backslash escapes, `\\N` is null.
+"""
+
+from collections.abc import Iterable
+
+NULL = "\\N"
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def copy_text(value: str | None) -> str:
+    """A text column. NUL characters, which PostgreSQL cannot store, become U+FFFD."""
+    if value is None:
+        return NULL
+    if value.isalnum():
+        return value
+    return value.translate(_ESCAPES).replace("\0", "\ufffd")
+
+
+def copy_bytes(value: bytes) -> str:
+    """A bytea column."""
+    return rf"\\x{value.hex()}"
+
+
+def copy_text_array(values: Iterable[str]) -> str:
+    """A text[] column: quoted as an array, then escaped as a line."""
+    quoted = (value.replace("\\", r"\\").replace('"', r'\"') for value in values)
+    return copy_text("{" + ",".join(f'"{value}"' for value in quoted) + "}")
