@@ -1,0 +1,214 @@
+"""Links between patients and vendors, with their tokens.
+
+Tokens are stored encrypted only (Fernet; several keys, the newest encrypts). A refresh happens in
+one place, `refreshing`: whoever comes second waits for the row's lock and finds the new pair. The
+new pair is committed before its first use, because most vendors' refresh tokens work once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import text
+
+from providers.errors import AuthorisationError, ReauthorisationRequired
+from registry.database import Connection as Transaction
+from registry.database import Engine, NotFound, RegistryError, transaction
+
+_COLUMNS = """connection_id, patient_id, provider, provider_user_id, scopes_granted, status,
+    expires_at, token_version"""
+
+_LIST = f"""
+SELECT {_COLUMNS} FROM connections WHERE patient_id = ANY(:patients) ORDER BY connection_id"""  # noqa: S608 -- constants of this file
+
+_SAVE = """
+INSERT INTO connections (connection_id, patient_id, provider, provider_user_id, scopes_granted,
+                         access_enc, refresh_enc, expires_at, token_version)
+VALUES (:connection_id, :patient_id, :provider, :provider_user_id, :scopes,
+        :access, :refresh, :expires_at, 1)
+ON CONFLICT (connection_id) DO UPDATE SET
+    provider_user_id = excluded.provider_user_id, scopes_granted = excluded.scopes_granted,
+    status = 'active', access_enc = excluded.access_enc, refresh_enc = excluded.refresh_enc,
+    expires_at = excluded.expires_at, token_version = connections.token_version + 1"""
+
+_SET_STATUS = "UPDATE connections SET status = :status WHERE connection_id = :connection_id"
+
+_TOKENS = """
+SELECT access_enc, refresh_enc, expires_at, token_version, status FROM connections
+WHERE connection_id = :connection_id"""
+
+_LOCK_TOKENS = _TOKENS + " FOR NO KEY UPDATE"
+
+_REFRESHED = """
+UPDATE connections SET access_enc = :access, refresh_enc = :refresh, expires_at = :expires_at,
+    scopes_granted = CASE WHEN :scopes = CAST('{}' AS text[]) THEN scopes_granted ELSE :scopes END,
+    token_version = token_version + 1, last_refresh_at = now()
+WHERE connection_id = :connection_id AND token_version = :version"""
+
+
+class WrongKey(RegistryError):  # noqa: N818 - the room's style
+    """None of the keys opens the stored token; VITALCAST_TOKEN_KEYS must keep the old ones."""
+
+
+class TokenSetLike(Protocol):
+    """What a vendor grants; no scopes means: as granted before."""
+
+    @property
+    def access_token(self) -> str: ...
+    @property
+    def refresh_token(self) -> str: ...
+    @property
+    def expires_at(self) -> datetime: ...
+    @property
+    def scopes(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A patient's link to a vendor, without its tokens."""
+
+    connection_id: str
+    patient_id: str
+    provider: str
+    provider_user_id: str | None
+    scopes_granted: tuple[str, ...]
+    status: str
+    expires_at: datetime | None
+    token_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredToken:
+    """An access token and the version of the pair it belongs to."""
+
+    access_token: str = field(repr=False)
+    expires_at: datetime
+    version: int
+
+
+class TokenCipher:
+    """Encrypts with the first key, decrypts with any: a new key is put in front of the old ones."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise WrongKey("VITALCAST_TOKEN_KEYS must hold at least one Fernet key "
+                           "(32 bytes in url-safe base64), newest first") from None
+
+    def encrypt(self, token: str) -> bytes:
+        """A token as it may be stored."""
+        return self._fernet.encrypt(token.encode())
+
+    def decrypt(self, stored: bytes) -> str:
+        """The token. WrongKey when no key opens it."""
+        try:
+            return self._fernet.decrypt(bytes(stored)).decode()
+        except InvalidToken:
+            raise WrongKey from None
+
+
+def list_connections(conn: Transaction, patients: Sequence[str]) -> list[Connection]:
+    """Every link of these patients, whatever its status, in the order of the ids."""
+    found = conn.execute(text(_LIST), {"patients": list(patients)})
+    return [Connection(**{**row._mapping, "scopes_granted": tuple(row.scopes_granted)})
+            for row in found]
+
+
+def save_connection(
+    conn: Transaction, cipher: TokenCipher, *, patient_id: str, provider: str,
+    tokens: TokenSetLike, provider_user_id: str | None = None,
+) -> str:
+    """Store a patient's consent, new or renewed, and make the link active; returns its id."""
+    connection_id = f"{provider}:{patient_id}"
+    conn.execute(text(_SAVE), {
+        "connection_id": connection_id, "patient_id": patient_id, "provider": str(provider),
+        "provider_user_id": provider_user_id, **_encrypted(cipher, tokens)})
+    return connection_id
+
+
+def set_status(conn: Transaction, connection_id: str, status: str) -> None:
+    """Write what became of a link: active, reauth_required, subscription_lapsed, ..."""
+    conn.execute(text(_SET_STATUS), {"connection_id": connection_id, "status": status})
+
+
+def stored_token(engine: Engine, cipher: TokenCipher, connection_id: str) -> StoredToken:
+    """The access token as it stands. NotFound without consent on record."""
+    with transaction(engine) as conn:
+        return _opened(cipher, _row(conn, _TOKENS, connection_id))
+
+
+def refreshing(
+    engine: Engine, cipher: TokenCipher, connection_id: str, stale_version: int,
+    refresh: Callable[[str], TokenSetLike],
+) -> StoredToken:
+    """A newer token than the pair `stale_version`; `refresh` spends the refresh token at most once.
+
+    Somebody else's refresh since then is used as it is. When the vendor refuses for good, the
+    link's status says so and the vendor's error is raised.
+    """
+    with transaction(engine) as conn:
+        row = _row(conn, _LOCK_TOKENS, connection_id)
+        if row.token_version != stale_version:
+            return _opened(cipher, row)
+        if row.status == ReauthorisationRequired.connection_status:
+            raise ReauthorisationRequired
+        try:
+            tokens = refresh(cipher.decrypt(row.refresh_enc))
+        except AuthorisationError as error:
+            refusal = error
+        else:
+            conn.execute(text(_REFRESHED), {
+                "connection_id": connection_id, "version": stale_version,
+                **_encrypted(cipher, tokens)})
+            return StoredToken(access_token=tokens.access_token, expires_at=tokens.expires_at,
+                               version=stale_version + 1)
+        if refusal.connection_status is not None:
+            set_status(conn, connection_id, refusal.connection_status)
+    raise refusal
+
+
+class StoredTokens:
+    """The token source of one link's HTTP session (see `providers.http.TokenSource`)."""
+
+    def __init__(self, engine: Engine, cipher: TokenCipher, connection_id: str,
+                 refresh: Callable[[str], TokenSetLike]) -> None:
+        self._engine = engine
+        self._cipher = cipher
+        self._connection_id = connection_id
+        self._refresh = refresh
+        self._held: StoredToken | None = None
+
+    def access_token(self) -> str:
+        """The token in use; read from the database at the first call."""
+        if self._held is None:
+            self._held = stored_token(self._engine, self._cipher, self._connection_id)
+        return self._held.access_token
+
+    def refresh(self, stale: str) -> str:
+        """Another token than `stale`. ReauthorisationRequired when the patient must consent."""
+        if self._held is None or self._held.access_token == stale:
+            held = self._held or stored_token(self._engine, self._cipher, self._connection_id)
+            self._held = refreshing(self._engine, self._cipher, self._connection_id,
+                                    held.version, self._refresh)
+        return self._held.access_token
+
+
+def _row(conn: Transaction, query: str, connection_id: str) -> Any:
+    row = conn.execute(text(query), {"connection_id": connection_id}).first()
+    if row is None or row.access_enc is None:
+        raise NotFound(f"connection {connection_id} has no consent on record; link the account")
+    return row
+
+
+def _opened(cipher: TokenCipher, row: Any) -> StoredToken:
+    return StoredToken(access_token=cipher.decrypt(row.access_enc), expires_at=row.expires_at,
+                       version=row.token_version)
+
+
+def _encrypted(cipher: TokenCipher, tokens: TokenSetLike) -> dict[str, Any]:
+    return {"access": cipher.encrypt(tokens.access_token),
+            "refresh": cipher.encrypt(tokens.refresh_token),
+            "expires_at": tokens.expires_at, "scopes": list(tokens.scopes)}

@@ -1,0 +1,269 @@
+"""Readings: raw payloads, the upsert with its history, the fetch ledger, and series out.
+
+`save_fetch` writes everything that one fetch brought in the caller's transaction. Which version of
+a reading holds: the one with the later `provider_modified_at`; where the vendor gives none, the
+one fetched last, except that a payload seen before never replaces what a later one said. The
+replaced version goes to `observation_revisions`. The same fetch twice changes nothing.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import text
+
+from clinical.vitals import Vital
+from providers.fetching import FetchResult, Page
+from providers.observation import Observation, Provider
+from registry.copytext import NULL, copy_bytes, copy_text, copy_text_array
+from registry.database import Connection, copy_in, copy_out, execute_rows, raw_cursor
+
+_COLUMNS = """key, patient_id, vital, provider, connection_id, value, effective_start,
+    effective_end, utc_offset_s, civil_date, granularity, statistic, context, method, body_site,
+    device_id, device_model, source_record_id, group_id, provider_modified_at, raw_sha256,
+    parser_version, quality, quality_reasons"""
+
+# What a reading says; raw_sha256 is not part of it, since pages overlap from fetch to fetch.
+_CONTENT = """value, effective_end, utc_offset_s, civil_date, context, method, body_site,
+    device_model, group_id, quality, quality_reasons"""
+
+
+def _prefixed(alias: str, columns: str) -> str:
+    return ", ".join(f"{alias}.{name.strip()}" for name in columns.split(","))
+
+
+_LOCK_CONNECTION = """
+SELECT 1 FROM connections WHERE connection_id = :connection_id FOR NO KEY UPDATE"""
+
+_RAW = """
+INSERT INTO raw_payloads (sha256, provider, resource, body) VALUES %s
+ON CONFLICT (sha256) DO NOTHING"""
+
+_INCOMING = """
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE observations) ON COMMIT DELETE ROWS;
+ALTER TABLE incoming ALTER fetched_at DROP NOT NULL;
+TRUNCATE incoming"""
+
+_COPY = f"COPY incoming ({_COLUMNS}) FROM STDIN"
+
+_UPSERT = f"""
+WITH judged AS MATERIALIZED (
+    SELECT i.*, o.key IS NOT NULL AS known
+    FROM incoming i
+    LEFT JOIN observations o ON o.key = i.key
+    WHERE o.key IS NULL
+       OR i.provider_modified_at > o.provider_modified_at
+       OR (o.provider_modified_at IS NULL AND i.provider_modified_at IS NOT NULL)
+       OR (i.provider_modified_at IS NOT DISTINCT FROM o.provider_modified_at
+           AND i.parser_version >= o.parser_version
+           AND ({_prefixed("i", _CONTENT)}) IS DISTINCT FROM ({_prefixed("o", _CONTENT)})
+           AND NOT EXISTS (
+               SELECT 1 FROM raw_payloads came, raw_payloads held
+               WHERE came.sha256 = i.raw_sha256 AND held.sha256 = o.raw_sha256
+                 AND came.stored_at < held.stored_at))
+), kept AS (
+    INSERT INTO observation_revisions ({_COLUMNS}, fetched_at)
+    SELECT {_prefixed("o", _COLUMNS)}, o.fetched_at
+    FROM judged j JOIN observations o ON o.key = j.key
+), written AS (
+    INSERT INTO observations ({_COLUMNS}, fetched_at)
+    SELECT {_COLUMNS}, clock_timestamp() FROM judged
+    ON CONFLICT (key) DO UPDATE SET
+        ({_COLUMNS}, fetched_at) = ROW ({_prefixed("excluded", _COLUMNS)}, excluded.fetched_at)
+)
+SELECT count(*) FILTER (WHERE NOT known), count(*) FILTER (WHERE known) FROM judged"""  # noqa: S608 -- constants of this file
+
+_REFUSALS = """
+INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
+ON CONFLICT (raw_sha256, record) DO NOTHING"""
+
+# A complete fetch stays on record when its cycle is run again and the vendor fails this time.
+_LEDGER = """
+INSERT INTO fetches (connection_id, resource, cycle, window_start, outcome, reason, http_status,
+                     pages, received, parsed, refused, cursor_after, last_sync, raw_hashes,
+                     duration_s)
+VALUES (:connection_id, :resource, :cycle, :window_start, :outcome, :reason, :http_status,
+        :pages, :received, :parsed, :refused, :cursor_after, :last_sync, :raw_hashes, :duration_s)
+ON CONFLICT (connection_id, resource, cycle) DO UPDATE SET
+    window_start = excluded.window_start, outcome = excluded.outcome, reason = excluded.reason,
+    http_status = excluded.http_status, pages = excluded.pages, received = excluded.received,
+    parsed = excluded.parsed, refused = excluded.refused, cursor_after = excluded.cursor_after,
+    last_sync = excluded.last_sync, raw_hashes = excluded.raw_hashes,
+    duration_s = excluded.duration_s, finished_at = now()
+WHERE fetches.outcome <> 'complete' OR excluded.outcome = 'complete'"""
+
+_WATERMARK = """
+SELECT cursor_after FROM fetches
+WHERE connection_id = :connection_id AND resource = :resource AND cycle < :before
+  AND outcome = 'complete' AND cursor_after IS NOT NULL
+ORDER BY cycle DESC LIMIT 1"""
+
+# What is forecast from: single readings and intervals of accepted quality.
+_SERIES = """
+SELECT CAST(p.position - 1 AS integer), CAST(v.position - 1 AS integer),
+       CAST(floor(date_part('epoch', o.effective_start)) AS bigint),
+       CAST(o.value AS double precision)
+FROM unnest(CAST(%(patients)s AS text[])) WITH ORDINALITY AS p (patient_id, position)
+CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)
+JOIN observations o ON o.patient_id = p.patient_id AND o.vital = v.vital
+WHERE o.effective_start >= %(start)s AND o.effective_start < %(end)s
+  AND o.quality = 'ok' AND o.granularity IN ('sample', 'interval')
+  AND o.statistic IN ('instant', 'mean')
+ORDER BY p.position, v.position, o.effective_start, o.key"""
+
+# One row of PostgreSQL's binary COPY: the number of fields, then each field's length and bytes.
+_SERIES_ROW = np.dtype([
+    ("fields", ">i2"), ("n1", ">i4"), ("patient", ">i4"), ("n2", ">i4"), ("vital", ">i4"),
+    ("n3", ">i4"), ("time_s", ">i8"), ("n4", ">i4"), ("value", ">f8"),
+])
+_COPY_HEADER_BYTES = 19
+_COPY_TRAILER_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What became of the observations of a fetch; duplicates within it count as unchanged."""
+
+    inserted: int
+    revised: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """Readings of one vital of one patient in time order, both arrays of shape (n,), n > 0.
+
+    times_s  seconds since 1970 UTC at which a reading begins
+    values   in the vital's own unit
+    """
+
+    patient_id: str
+    vital: Vital
+    times_s: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+
+def save_fetch(
+    conn: Connection, *, connection_id: str, patient_id: str, provider: Provider | str,
+    resource: str, cycle: datetime, window_start: datetime, result: FetchResult,
+    duration_s: float | None = None, parser_version: int = 1,
+) -> Saved:
+    """Store payloads, observations, refusals and the ledger row of one fetch.
+
+    A page that was read before the vendor failed is stored too; the cursor is that of `result`.
+    """
+    vendor = Provider(provider)
+    conn.execute(text(_LOCK_CONNECTION), {"connection_id": connection_id})
+    execute_rows(conn, _RAW, [(page.sha256, vendor.value, resource, zlib.compress(page.body, 1))
+                              for page in result.pages])
+    saved = _save_observations(
+        conn, result.pages, patient_id=patient_id, provider=vendor,
+        connection_id=connection_id, parser_version=parser_version)
+    execute_rows(conn, _REFUSALS, [
+        (page.sha256, refusal.record, refusal.reason, connection_id)
+        for page in result.pages for refusal in page.parsed.refused])
+    conn.execute(text(_LEDGER), {
+        "connection_id": connection_id, "resource": resource, "cycle": cycle,
+        "window_start": window_start, "outcome": str(result.outcome), "reason": result.reason,
+        "http_status": result.http_status, "pages": len(result.pages),
+        "received": result.received, "parsed": result.parsed, "refused": result.refused,
+        "cursor_after": result.cursor_after, "last_sync": result.last_sync,
+        "raw_hashes": [page.sha256 for page in result.pages], "duration_s": duration_s})
+    return saved
+
+
+def watermark(conn: Connection, connection_id: str, resource: str, before: datetime) -> str | None:
+    """Where the newest complete fetch of an earlier cycle ended; None when there was none.
+
+    Cycles from `before` on do not count: a cycle that is run again asks for the same window.
+    """
+    cursor: str | None = conn.execute(text(_WATERMARK), {
+        "connection_id": connection_id, "resource": resource, "before": before}).scalar()
+    return cursor
+
+
+def read_series(
+    conn: Connection, patient_ids: Sequence[str], vitals: Sequence[str],
+    start: datetime, end: datetime,
+) -> Iterator[Series]:
+    """Every series with a reading in [start, end), in the order of `patient_ids` and `vitals`.
+
+    One query for all of them. Samples and intervals of accepted quality, instants and means:
+    a nightly average is no reading of an hour.
+    """
+    copied = copy_out(conn, _SERIES, {
+        "patients": list(patient_ids), "vitals": [str(vital) for vital in vitals],
+        "start": start, "end": end})
+    rows = np.frombuffer(copied[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES], dtype=_SERIES_ROW)
+    series = rows["patient"].astype(np.int64) * len(vitals) + rows["vital"]
+    cuts = [0, *(np.flatnonzero(np.diff(series)) + 1).tolist(), len(rows)] if len(rows) else []
+    for first, last in pairwise(cuts):
+        part = rows[first:last]
+        yield Series(
+            patient_id=patient_ids[part["patient"][0]], vital=Vital(vitals[part["vital"][0]]),
+            times_s=part["time_s"].astype(np.int64), values=part["value"].astype(np.float64))
+
+
+def _save_observations(
+    conn: Connection, pages: Sequence[Page], *, patient_id: str, provider: Provider,
+    connection_id: str, parser_version: int,
+) -> Saved:
+    newest = _newest(pages, patient_id, provider)
+    received = sum(len(page.parsed.observations) for page in pages)
+    if not newest:
+        return Saved(inserted=0, revised=0, unchanged=0)
+    owner = (copy_text(patient_id), copy_text(provider), copy_text(connection_id))
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_INCOMING)
+    copy_in(conn, _COPY, (_line(key, observation, owner, f"{sha256}\t{parser_version}")
+                          for key, (observation, sha256) in newest.items()))
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_UPSERT)
+        inserted, revised = cursor.fetchone()
+    return Saved(inserted=inserted, revised=revised, unchanged=received - inserted - revised)
+
+
+def _newest(
+    pages: Sequence[Page], patient_id: str, provider: Provider,
+) -> dict[bytes, tuple[Observation, str]]:
+    """One observation a key, with its page's hash: the last modified, among equals the last."""
+    newest: dict[bytes, tuple[Observation, str]] = {}
+    for page in pages:
+        for observation in page.parsed.observations:
+            key = observation.key(patient_id, provider)
+            held = newest.get(key)
+            if held is None or not _older(observation, held[0]):
+                newest[key] = (observation, page.sha256)
+    return newest
+
+
+def _older(one: Observation, other: Observation) -> bool:
+    if other.provider_modified_at is None:
+        return False
+    return (one.provider_modified_at is None
+            or one.provider_modified_at < other.provider_modified_at)
+
+
+def _line(key: bytes, one: Observation, owner: tuple[str, str, str], origin: str) -> str:
+    """An observation as a line for `_COPY`; `origin` is raw_sha256 and parser_version."""
+    patient, provider, connection = owner
+    start = one.effective_start.isoformat()
+    end = start if one.effective_end == one.effective_start else one.effective_end.isoformat()
+    return "\t".join((
+        copy_bytes(key), patient, one.vital, provider, connection, str(one.value), start, end,
+        _plain(one.utc_offset_s), _plain(one.civil_date), one.granularity, one.statistic,
+        one.context, one.method, copy_text(one.body_site), copy_text(one.device_id),
+        copy_text(one.device_model), copy_text(one.source_record_id), copy_text(one.group_id),
+        _plain(one.provider_modified_at), origin, one.quality,
+        copy_text_array(one.quality_reasons) if one.quality_reasons else "{}",
+    )) + "\n"
+
+
+def _plain(value: Any) -> str:
+    """A number, date or time; their texts need no escapes."""
+    return NULL if value is None else str(value)

@@ -1,0 +1,75 @@
+"""Readings for the severity of now and for the protocol's daily table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+
+from clinical.current import Reading
+from clinical.vitals import Vital
+from registry.database import Connection
+
+_LAST = """
+SELECT DISTINCT ON (patient_id, vital, context, granularity)
+       patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
+       context, granularity
+FROM observations
+WHERE patient_id = ANY(:patients) AND effective_start >= :since AND effective_start < :until
+  AND quality = 'ok' AND statistic IN ('instant', 'mean')
+ORDER BY patient_id, vital, context, granularity, effective_start DESC, value DESC"""
+
+# A day's worst reading can be the vendor's own minimum or maximum: no statistic is left out.
+_DAILY = """
+SELECT patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
+       coalesce(civil_date, CAST(effective_start AT TIME ZONE 'UTC'
+           + make_interval(secs => coalesce(utc_offset_s, 0)) AS date)) AS civil_date,
+       context, granularity, statistic
+FROM observations
+WHERE patient_id = ANY(:patients) AND vital = ANY(:vitals) AND quality = 'ok'
+  AND effective_start >= :since AND effective_start < :until
+ORDER BY patient_id, vital, effective_start, key"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyReading:
+    """A reading with the date on the patient's own calendar (UTC where no offset is known)."""
+
+    vital: Vital
+    value: float
+    time: datetime
+    civil_date: date
+    context: str
+    granularity: str
+    statistic: str
+
+
+def last_readings(
+    conn: Connection, patients: Sequence[str], since: datetime, until: datetime,
+) -> dict[str, list[Reading]]:
+    """The newest reading in [since, until) of each vital, context and granularity, by patient.
+
+    These are enough to choose from: which context counts is the severity's own decision.
+    """
+    found: dict[str, list[Reading]] = {patient: [] for patient in patients}
+    for row in conn.execute(text(_LAST), {
+            "patients": list(patients), "since": since, "until": until}):
+        found[row.patient_id].append(Reading(
+            vital=Vital(row.vital), value=row.value, time=row.time, context=row.context,
+            granularity=row.granularity))
+    return found
+
+
+def daily_readings(
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str],
+    since: datetime, until: datetime,
+) -> dict[str, list[DailyReading]]:
+    """Every reading in [since, until) by patient, in time order within a vital."""
+    found: dict[str, list[DailyReading]] = {patient: [] for patient in patients}
+    for row in conn.execute(text(_DAILY), {
+            "patients": list(patients), "vitals": [str(vital) for vital in vitals],
+            "since": since, "until": until}):
+        found[row.patient_id].append(DailyReading(
+            vital=Vital(row.vital), value=row.value, time=row.time, civil_date=row.civil_date,
+            context=row.context, granularity=row.granularity, statistic=row.statistic))
+    return found

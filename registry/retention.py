@@ -1,0 +1,51 @@
+"""Deleting what nothing needs any more."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from registry.database import Connection
+
+# An ensemble in use needs the members of its own training; a member that has failed since stands
+# in with its last document. States go with their documents.
+_DOCUMENTS = """
+DELETE FROM model_documents d
+WHERE d.cutoff < :before
+  AND NOT EXISTS (
+      SELECT 1 FROM model_aliases a
+      JOIN model_documents named USING (document_id, patient_id, vital)
+      WHERE a.patient_id = d.patient_id AND a.vital = d.vital AND named.cutoff = d.cutoff)
+  AND NOT EXISTS (
+      SELECT 1 FROM forecasts f
+      WHERE f.document_id = d.document_id AND f.patient_id = d.patient_id AND f.vital = d.vital)
+  AND EXISTS (
+      SELECT 1 FROM model_documents newer
+      WHERE newer.patient_id = d.patient_id AND newer.vital = d.vital
+        AND newer.member = d.member AND newer.cutoff > d.cutoff)"""
+
+_PAYLOADS = "DELETE FROM raw_payloads WHERE stored_at < :before"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retained:
+    """How many rows went."""
+
+    documents: int
+    payloads: int
+
+
+def retain(
+    conn: Connection, *, documents_before: datetime, payloads_before: datetime | None = None,
+) -> Retained:
+    """Delete model documents older than `documents_before` that nothing refers to.
+
+    Kept: what a forecast names, what an alias names with the documents of the same training, and
+    the last document of every member. Raw payloads stored before `payloads_before` go too, when it is
+    given, with their refusals; the readings stay.
+    """
+    documents = conn.execute(text(_DOCUMENTS), {"before": documents_before}).rowcount
+    payloads = 0
+    if payloads_before is not None:
+        payloads = conn.execute(text(_PAYLOADS), {"before": payloads_before}).rowcount
+    return Retained(documents=documents, payloads=payloads)
