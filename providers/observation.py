@@ -96,7 +96,9 @@ class Observation:
 
     def __post_init__(self) -> None:
         for moment in (self.effective_start, self.effective_end, self.provider_modified_at):
-            if moment is not None and moment.utcoffset() != timedelta(0):
+            if moment is None or moment.tzinfo is UTC:  # the common case, on the hot path
+                continue
+            if moment.utcoffset() != timedelta(0):
                 raise NaiveTimeError(f"{moment.isoformat()} is not in UTC; convert it first")
 
     def key(self, patient_id: str, provider: Provider) -> bytes:
