@@ -162,9 +162,9 @@ class Session:
                 and (asked is None or asked <= self._patience.retry_after_s))
 
     def _wait(self) -> Callable[[tenacity.RetryCallState], float]:
-        backoff = tenacity.wait_exponential_jitter(
-            initial=self._patience.first_s, max=self._patience.longest_s,
-            jitter=self._patience.first_s)
+        first_s, longest_s = self._patience.first_s, self._patience.longest_s
+        backoff = (tenacity.wait_exponential(multiplier=first_s, max=longest_s)
+                   + tenacity.wait_random(0, first_s))
 
         def wait(state: tenacity.RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
