@@ -157,7 +157,7 @@ def _asked(ask: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
     except requests.RequestException as error:
         raise TransportError(f"token endpoint: {type(error).__name__}") from None
     except ValueError:
-        raise TransportError("token endpoint: the answer is no JSON object") from None
+        raise SchemaError("token endpoint: the answer is no token answer") from None
 
 
 def _refusal(word: object) -> ProviderError:
