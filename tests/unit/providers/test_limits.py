@@ -56,8 +56,12 @@ def test_a_limit_per_account_lets_another_account_pass() -> None:
 
 def test_threads_share_one_limit() -> None:
     one = InProcessLimiter(RateLimit(calls=1000, period_s=60))
-    threads = [threading.Thread(target=lambda: [one.acquire("") for _ in range(100)])
-               for _ in range(4)]
+
+    def worker() -> None:
+        for _ in range(100):
+            one.acquire("")
+
+    threads = [threading.Thread(target=worker) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
