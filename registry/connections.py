@@ -48,7 +48,7 @@ UPDATE connections SET access_enc = :access, refresh_enc = :refresh, expires_at 
 WHERE connection_id = :connection_id AND token_version = :version"""
 
 
-class WrongKey(RegistryError):  # noqa: N818 - the room's style
+class WrongKey(RegistryError):
     """None of the keys opens the stored token; VITALCAST_TOKEN_KEYS must keep the old ones."""
 
 

@@ -31,24 +31,27 @@ _PAGE_ROWS = 1000
 class RegistryError(Exception):
     """The registry cannot do what was asked."""
 
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__)
 
-class DatabaseUnreachable(RegistryError):  # noqa: N818 - the design's name
+
+class DatabaseUnreachable(RegistryError):
     """Postgres does not answer; start it or correct VITALCAST_DATABASE_URL."""
 
 
-class TooOld(RegistryError):  # noqa: N818
+class TooOld(RegistryError):
     """The server is too old; VITALCAST_DATABASE_URL must name a PostgreSQL 15 or newer."""
 
 
-class NotMigrated(RegistryError):  # noqa: N818
+class NotMigrated(RegistryError):
     """The tables are missing or older than this release; run: vitalcast migrate"""
 
 
-class NotFound(RegistryError):  # noqa: N818
+class NotFound(RegistryError):
     """There is no such row."""
 
 
-class StatementFailed(RegistryError):  # noqa: N818
+class StatementFailed(RegistryError):
     """The server refused a statement."""
 
 
@@ -106,7 +109,7 @@ def _meaning(error: BaseException | None, url: URL) -> RegistryError:
             f"PostgreSQL at {_place(url)} does not answer or refuses the login "
             f"({state or type(error).__name__}); start it or correct VITALCAST_DATABASE_URL")
     if isinstance(error, (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn)):
-        return NotMigrated(f"{NotMigrated.__doc__}")
+        return NotMigrated()
     rule = error.diag.constraint_name if isinstance(error, psycopg2.Error) else None
     return StatementFailed(f"PostgreSQL refused a statement: {type(error).__name__} ({state})"
                            + (f", rule {rule}" if rule else ""))

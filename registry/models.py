@@ -30,6 +30,9 @@ ON CONFLICT (document_id, patient_id, vital) DO UPDATE SET
     as_of = excluded.as_of, state = excluded.state, state_hash = excluded.state_hash
 WHERE excluded.as_of >= model_states.as_of"""
 
+_DROP_STATES = """
+DELETE FROM model_states WHERE patient_id = ANY(:patients) AND as_of <= :as_of"""
+
 _SAVE_FITS = """
 INSERT INTO fits (patient_id, vital, member, cutoff, outcome, config_hash, reason, document_id,
                   seconds, cpu_seconds, host) VALUES %s
@@ -58,7 +61,7 @@ _LOAD_CONFIG = "SELECT CAST(config AS text) FROM model_configs WHERE config_hash
 
 _LAST_TRAINED = """
 SELECT patient_id, vital, max(cutoff) AS cutoff FROM fits
-WHERE patient_id = ANY(:patients) AND cutoff <= coalesce(:through, 'infinity')
+WHERE patient_id = ANY(:patients) AND cutoff <= coalesce(CAST(:through AS timestamptz), 'infinity')
 GROUP BY patient_id, vital"""
 
 # Trained twice at one cutoff, the training that the alias points to counts.
@@ -188,6 +191,17 @@ def save_aliases(conn: Connection, rows: Sequence[AliasRow]) -> None:
 def save_states(conn: Connection, rows: Sequence[StateRow]) -> None:
     """Overwrite the states of documents, never with an older one."""
     execute_rows(conn, _SAVE_STATES, _tuples(rows))
+
+
+def replace_states(
+    conn: Connection, patients: Sequence[str], as_of: datetime, rows: Sequence[StateRow],
+) -> None:
+    """The patients' states at `as_of`: those of documents no longer in use go.
+
+    States that are newer than `as_of` stay: an earlier cycle was run again.
+    """
+    conn.execute(text(_DROP_STATES), {"patients": list(patients), "as_of": as_of})
+    save_states(conn, rows)
 
 
 def save_fits(conn: Connection, rows: Sequence[FitRow]) -> None:

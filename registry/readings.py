@@ -30,6 +30,11 @@ WHERE patient_id = ANY(:patients) AND vital = ANY(:vitals) AND quality = 'ok'
   AND effective_start >= :since AND effective_start < :until
 ORDER BY patient_id, vital, effective_start, key"""
 
+# A patient has few nights, so that a month of them is little to read.
+_NIGHTLY = _DAILY.replace(
+    "AND quality = 'ok'",
+    "AND quality = 'ok' AND granularity IN ('night', 'day') AND statistic = 'mean'")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyReading:
@@ -65,8 +70,23 @@ def daily_readings(
     since: datetime, until: datetime,
 ) -> dict[str, list[DailyReading]]:
     """Every reading in [since, until) by patient, in time order within a vital."""
+    return _dated(conn, _DAILY, patients, vitals, since, until)
+
+
+def nightly_readings(
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str],
+    since: datetime, until: datetime,
+) -> dict[str, list[DailyReading]]:
+    """Averages over a night or a day in [since, until) by patient, in time order within a vital."""
+    return _dated(conn, _NIGHTLY, patients, vitals, since, until)
+
+
+def _dated(
+    conn: Connection, query: str, patients: Sequence[str], vitals: Sequence[str],
+    since: datetime, until: datetime,
+) -> dict[str, list[DailyReading]]:
     found: dict[str, list[DailyReading]] = {patient: [] for patient in patients}
-    for row in conn.execute(text(_DAILY), {
+    for row in conn.execute(text(query), {
             "patients": list(patients), "vitals": [str(vital) for vital in vitals],
             "since": since, "until": until}):
         found[row.patient_id].append(DailyReading(

@@ -41,8 +41,8 @@ def retain(
     """Delete model documents older than `documents_before` that nothing refers to.
 
     Kept: what a forecast names, what an alias names with the documents of the same training, and
-    the last document of every member. Raw payloads stored before `payloads_before` go too, when it is
-    given, with their refusals; the readings stay.
+    the last document of every member. Raw payloads stored before `payloads_before` go too, when
+    it is given, with their refusals; the readings stay.
     """
     documents = conn.execute(text(_DOCUMENTS), {"before": documents_before}).rowcount
     payloads = 0

@@ -1,0 +1,238 @@
+"""Model documents, aliases, states, fits and what retention leaves, on a real server."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from registry.database import transaction
+from registry.forecasts import ForecastRow, save_forecasts
+from registry.models import (
+    AliasRow,
+    DocumentRow,
+    FitRow,
+    StateRow,
+    StatisticsRow,
+    StoredDocument,
+    last_trained,
+    latest_ensembles,
+    latest_members,
+    load_config,
+    load_documents,
+    load_states,
+    replace_states,
+    save_aliases,
+    save_config,
+    save_documents,
+    save_states,
+    save_training,
+)
+from registry.patients import Patient, save_patients
+from registry.retention import retain
+
+DAY = timedelta(days=1)
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def document(member: str = "ets", days_ago: int = 0, *, patient: str = "p1",
+             body: str = "") -> DocumentRow:
+    content = body or f'{{"member": "{member}", "days_ago": {days_ago}}}'
+    return DocumentRow(
+        document_id=hashlib.sha256(content.encode()).hexdigest(), patient_id=patient,
+        vital="spo2", member=member, engine="native", cutoff=NOON - days_ago * DAY,
+        made_by="search", document=content)
+
+
+def alias(row: DocumentRow, name: str = "ensemble") -> AliasRow:
+    return AliasRow(patient_id=row.patient_id, vital=row.vital, alias=name,
+                    document_id=row.document_id, cutoff=row.cutoff, why="newest training")
+
+
+def fit(row: DocumentRow, outcome: str = "fitted") -> FitRow:
+    return FitRow(patient_id=row.patient_id, vital=row.vital, member=row.member,
+                  cutoff=row.cutoff, outcome=outcome, config_hash="c",
+                  document_id=row.document_id, seconds=0.1)
+
+
+def state(row: DocumentRow, hours: int, content: str = "{}") -> StateRow:
+    return StateRow(document_id=row.document_id, patient_id=row.patient_id, vital=row.vital,
+                    as_of=row.cutoff + timedelta(hours=hours), state=content, state_hash=content)
+
+
+@pytest.fixture
+def patients(engine: Engine) -> Engine:
+    with transaction(engine) as conn:
+        save_patients(conn, [Patient(patient_id="p1"), Patient(patient_id="p2")])
+    return engine
+
+
+def save(engine: Engine, *rows: DocumentRow) -> int:
+    with transaction(engine) as conn:
+        return save_documents(conn, rows)
+
+
+def names(found: list[StoredDocument]) -> list[tuple[str, str, datetime]]:
+    return [(one.patient_id, one.member, one.cutoff) for one in found]
+
+
+@settings(max_examples=30, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_document_comes_back_byte_for_byte(patients: Engine, body: str) -> None:
+    row = document(body=body)
+    save(patients, row)
+    with transaction(patients) as conn:
+        assert load_documents(conn, [row.document_id, "none"])[row.document_id] == body
+
+
+def test_saving_a_document_again_changes_nothing(patients: Engine) -> None:
+    row = document()
+    assert save(patients, row) == 1
+    assert save(patients, replace(row, made_by="refit")) == 0
+
+
+def test_series_with_equal_documents_keep_their_own_states(patients: Engine) -> None:
+    mine, theirs = document(), document(patient="p2")
+    assert mine.document_id == theirs.document_id
+    save(patients, mine, theirs)
+    with transaction(patients) as conn:
+        save_states(conn, [state(mine, 1, "mine"), state(theirs, 1, "theirs")])
+        found = load_states(conn, ["p1", "p2"], NOON + DAY)
+    assert [one.state for _, one in sorted(found.items(), key=str)] == ["mine", "theirs"]
+
+
+def test_an_alias_moves_forwards_only(patients: Engine) -> None:
+    old, new = document("ensemble", 2), document("ensemble", 1)
+    save(patients, old, new)
+
+    def point(row: DocumentRow) -> Any:
+        with transaction(patients) as conn:
+            save_aliases(conn, [alias(row)])
+            return conn.execute(text("SELECT document_id FROM model_aliases")).scalar()
+
+    assert point(old) == old.document_id
+    assert point(new) == new.document_id
+    assert point(old) == new.document_id
+
+
+def test_a_state_moves_forwards_only_and_is_not_read_before_its_time(patients: Engine) -> None:
+    row = document()
+    save(patients, row)
+    with transaction(patients) as conn:
+        for hours in (3, 2):
+            save_states(conn, [state(row, hours, f"after {hours} h")])
+        (found,) = load_states(conn, ["p1"], NOON + 3 * timedelta(hours=1)).values()
+        assert found.state == "after 3 h"
+        assert load_states(conn, ["p1"], NOON + 2 * timedelta(hours=1)) == {}
+
+
+def test_states_of_documents_no_longer_in_use_go(patients: Engine) -> None:
+    old, new, newer = document(days_ago=2), document(days_ago=1), document("tbats")
+    save(patients, old, new, newer)
+    with transaction(patients) as conn:
+        save_states(conn, [state(old, 1), state(newer, 5)])
+        replace_states(conn, ["p1"], NOON, [state(new, 24)])
+        left = {one.document_id for one in load_states(conn, ["p1"], NOON + DAY).values()}
+    assert left == {new.document_id, newer.document_id}
+
+
+def test_the_latest_documents_are_those_known_at_the_cutoff(patients: Engine) -> None:
+    save(patients, *(document(member, days) for member in ("ensemble", "ets")
+                     for days in (0, 2, 4)), document("tbats", 4))
+    with transaction(patients) as conn:
+        ensembles = latest_ensembles(conn, ["p1", "p2"], NOON - DAY)
+        members = latest_members(conn, ["p1"], NOON - DAY)
+        assert latest_ensembles(conn, ["p2"], NOON) == []
+    assert names(ensembles) == [("p1", "ensemble", NOON - 2 * DAY)]
+    assert names(members) == [("p1", "ets", NOON - 2 * DAY), ("p1", "tbats", NOON - 4 * DAY)]
+    assert ensembles[0].document == document("ensemble", 2).document
+
+
+def test_of_two_trainings_at_one_cutoff_the_last_counts(patients: Engine) -> None:
+    first = [document("ensemble", body="first e"), document("ets", body="first m")]
+    second = [document("ensemble", body="second e"), document("ets", body="second m")]
+    for ensemble, member in (first, second, first):
+        with transaction(patients) as conn:
+            save_training(conn, documents=[ensemble, member], aliases=[alias(ensemble)],
+                          fits=[fit(member)], statistics=[])
+    with transaction(patients) as conn:
+        assert latest_ensembles(conn, ["p1"], NOON)[0].document == "first e"
+        assert latest_members(conn, ["p1"], NOON)[0].document == "first m"
+
+
+def test_a_training_is_stored_once_and_dates_its_series(patients: Engine) -> None:
+    row = document()
+    facts = StatisticsRow(
+        patient_id="p1", vital="spo2", job="train", cutoff=NOON, entries=1, hours=24, missing=23,
+        fact_start=NOON - DAY, fact_end=NOON, forecast_start=NOON, forecast_end=NOON + DAY,
+        data_hash="h", minimum=97.5)
+    for _ in range(2):
+        with transaction(patients) as conn:
+            save_training(conn, documents=[row], aliases=[alias(row, "champion")],
+                          fits=[fit(row), replace(fit(row, "timeout"), member="tbats",
+                                                  document_id=None)],
+                          statistics=[facts])
+    with transaction(patients) as conn:
+        counts = [conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in (
+            "model_documents", "model_aliases", "fits", "series_statistics")]
+        assert last_trained(conn, ["p1", "p2"]) == {("p1", "spo2"): NOON}
+        assert last_trained(conn, ["p1"], through=NOON - DAY) == {}
+        assert conn.execute(text("SELECT minimum, std FROM series_statistics")).one() == (
+            97.5, None)
+    assert counts == [1, 1, 2, 1]
+
+
+def test_a_configuration_comes_back_as_it_was_written(engine: Engine) -> None:
+    written = '{"b":1,  "a": [1.0, "ü"]}'
+    with transaction(engine) as conn:
+        for _ in range(2):
+            save_config(conn, "hash", written)
+        assert load_config(conn, "hash") == written
+        assert load_config(conn, "other") is None
+
+
+def forecast(row: DocumentRow) -> ForecastRow:
+    return ForecastRow(patient_id=row.patient_id, vital=row.vital, cutoff=row.cutoff, horizon=1,
+                       document_id=row.document_id, point=[97.0], bounds={}, members={}, absent={})
+
+
+def test_retention_keeps_what_is_named_and_the_last_of_each_member(patients: Engine) -> None:
+    aged = {name: document(member, days) for name, member, days in (
+        ("old", "ets", 90), ("old ensemble", "ensemble", 90),
+        ("forecast from", "ensemble", 80), ("its member", "ets", 80),
+        ("aliased", "ensemble", 70), ("aliased's member", "ets", 70),
+        ("last of its kind", "tbats", 60), ("superseded", "ensemble", 50),
+        ("young", "ets", 1), ("young ensemble", "ensemble", 1))}
+    save(patients, *aged.values())
+    with transaction(patients) as conn:
+        save_aliases(conn, [alias(aged["aliased"])])
+        save_states(conn, [state(aged["old"], 0), state(aged["young"], 0)])
+        save_forecasts(conn, [forecast(aged["forecast from"])])
+        gone = retain(conn, documents_before=NOON - 10 * DAY)
+        left = load_documents(conn, [row.document_id for row in aged.values()])
+        states = load_states(conn, ["p1"], NOON)
+    kept = {name for name, row in aged.items() if row.document_id in left}
+    assert kept == {"forecast from", "aliased", "aliased's member", "last of its kind",
+                    "young", "young ensemble"}
+    assert gone.documents == 4
+    assert len(states) == 1
+
+
+def test_old_payloads_go_with_their_refusals_when_asked(engine: Engine) -> None:
+    with transaction(engine) as conn:
+        conn.execute(text("""INSERT INTO raw_payloads (sha256, provider, resource, body, stored_at)
+            VALUES ('old', 'oura', 'sleep', '', '2026-01-01Z'), ('new', 'oura', 'sleep', '', now())
+            """))
+        conn.execute(text("""INSERT INTO refusals (raw_sha256, record, reason, connection_id)
+            VALUES ('old', '1', 'unit', 'c'), ('new', '1', 'unit', 'c')"""))
+        assert retain(conn, documents_before=NOON).payloads == 0
+        asked = retain(conn, documents_before=NOON,
+                       payloads_before=datetime(2026, 2, 1, tzinfo=UTC))
+        left = conn.execute(text("SELECT raw_sha256 FROM refusals")).scalars().all()
+    assert asked.payloads == 1
+    assert left == ["new"]

@@ -1,0 +1,321 @@
+"""Readings in and out of a real server: history, repetition, order, series."""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from clinical.vitals import Vital
+from providers.fetching import FetchResult, Outcome, Page
+from providers.observation import (
+    Context,
+    Granularity,
+    Observation,
+    Parsed,
+    Provider,
+    Quality,
+    Refusal,
+    Statistic,
+)
+from registry.database import transaction
+from registry.observations import Saved, Series, read_series, save_fetch, watermark
+from registry.patients import Patient, save_patients
+from registry.readings import daily_readings, last_readings, nightly_readings
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+CYCLE = START + 24 * HOUR
+
+
+def reading(minute: int, value: str = "70", **more: Any) -> Observation:
+    moment = START + timedelta(minutes=minute)
+    return Observation(**{
+        "vital": Vital.HEART_RATE, "value": Decimal(value), "effective_start": moment,
+        "effective_end": moment, "device_model": "ScanWatch", **more})
+
+
+def page(observations: Sequence[Observation], body: str = "",
+         refused: Sequence[Refusal] = ()) -> Page:
+    content = (body or repr(observations)).encode()
+    return Page(body=content, sha256=hashlib.sha256(content).hexdigest(), parsed=Parsed(
+        observations=observations, refused=refused, received=len(observations) + len(refused)))
+
+
+def result(*pages: Page, outcome: Outcome = Outcome.COMPLETE, **more: Any) -> FetchResult:
+    return FetchResult(resource="heart", outcome=outcome, pages=pages, **more)
+
+
+def save(engine: Engine, fetched: FetchResult, *, cycle: datetime = CYCLE,
+         patient: str = "p1") -> Saved:
+    with transaction(engine) as conn:
+        save_patients(conn, [Patient(patient_id=patient)])
+        conn.execute(text("""INSERT INTO connections (connection_id, patient_id, provider)
+            VALUES ('withings:' || :p, :p, 'withings') ON CONFLICT DO NOTHING"""), {"p": patient})
+        return save_fetch(
+            conn, connection_id=f"withings:{patient}", patient_id=patient,
+            provider=Provider.WITHINGS, resource="heart", cycle=cycle, window_start=START,
+            result=fetched)
+
+
+def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    with transaction(engine) as conn:
+        return [tuple(row) for row in conn.execute(text(query))]
+
+
+def dump(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the ingest tables as text, wall times of writing included."""
+    return {table: rows(engine, f"SELECT CAST(t AS text) AS row FROM {table} t ORDER BY row")
+            for table in ("observations", "observation_revisions", "raw_payloads", "refusals")}
+
+
+def values(engine: Engine) -> list[Decimal]:
+    return [row[0] for row in rows(engine,
+                                   "SELECT value FROM observations ORDER BY effective_start")]
+
+
+def history(engine: Engine) -> list[Decimal]:
+    return [row[0] for row in rows(engine,
+                                   "SELECT value FROM observation_revisions ORDER BY replaced_at")]
+
+
+def test_a_reading_keeps_every_column(engine: Engine) -> None:
+    one = reading(
+        5, "36.60", vital=Vital.BODY_TEMPERATURE, utc_offset_s=-14400, civil_date=date(2026, 11, 1),
+        body_site="wrist\tleft", device_id="d\\1", source_record_id="r\n1", group_id="g",
+        provider_modified_at=START + HOUR, quality=Quality.SUSPECT,
+        quality_reasons=("a \"quoted\" one", "back\\slash, comma"))
+    save(engine, result(page([one])))
+    (row,) = rows(engine, """SELECT patient_id, vital, provider, connection_id, CAST(value AS text),
+        effective_start, utc_offset_s, civil_date, granularity, body_site, device_id,
+        source_record_id, group_id, provider_modified_at, quality, quality_reasons, key
+        FROM observations""")
+    assert row[:-1] == (
+        "p1", "body_temperature", "withings", "withings:p1", "36.60", one.effective_start, -14400,
+        date(2026, 11, 1), "sample", "wrist\tleft", "d\\1", "r\n1", "g", START + HOUR, "suspect",
+        ["a \"quoted\" one", "back\\slash, comma"])
+    assert bytes(row[-1]) == one.key("p1", Provider.WITHINGS)
+
+
+def test_fetching_twice_changes_nothing(engine: Engine) -> None:
+    fetched = result(page([reading(1), reading(2)], refused=[Refusal(record="3", reason="text")]))
+    assert save(engine, fetched) == Saved(inserted=2, revised=0, unchanged=0)
+    before = dump(engine)
+    assert save(engine, fetched) == Saved(inserted=0, revised=0, unchanged=2)
+    assert dump(engine) == before
+
+
+def test_overlapping_pages_of_the_next_cycle_add_only_what_is_new(engine: Engine) -> None:
+    save(engine, result(page([reading(1), reading(2)])))
+    saved = save(engine, result(page([reading(2), reading(3)])), cycle=CYCLE + HOUR)
+    assert saved == Saved(inserted=1, revised=0, unchanged=1)
+    assert history(engine) == []
+
+
+def test_a_revision_replaces_and_the_old_version_is_kept(engine: Engine) -> None:
+    first = reading(1, "70", provider_modified_at=START)
+    second = reading(1, "75", provider_modified_at=START + HOUR)
+    save(engine, result(page([first])))
+    assert save(engine, result(page([second]))) == Saved(inserted=0, revised=1, unchanged=0)
+    assert values(engine) == [Decimal(75)]
+    assert history(engine) == [Decimal(70)]
+
+
+def test_an_older_modification_never_overwrites_a_newer_one(engine: Engine) -> None:
+    first = result(page([reading(1, "70", provider_modified_at=START)]))
+    second = result(page([reading(1, "75", provider_modified_at=START + HOUR)]))
+    save(engine, second)
+    for _ in range(2):
+        assert save(engine, first) == Saved(inserted=0, revised=0, unchanged=1)
+    assert save(engine, result(page([reading(1, "60")]))).revised == 0
+    assert values(engine) == [Decimal(75)]
+    assert history(engine) == []
+
+
+def test_without_modification_times_a_payload_seen_before_is_the_older_one(engine: Engine) -> None:
+    first, second = result(page([reading(1, "70")])), result(page([reading(1, "75")]))
+    save(engine, first)
+    assert save(engine, second).revised == 1
+    assert save(engine, first) == Saved(inserted=0, revised=0, unchanged=1)
+    assert values(engine) == [Decimal(75)]
+    back = result(page([reading(1, "70")], body="the vendor says 70 again, in a new payload"))
+    assert save(engine, back).revised == 1
+    assert history(engine) == [Decimal(70), Decimal(75)]
+
+
+@pytest.mark.parametrize("changed", [
+    {"effective_end": START + HOUR}, {"quality": Quality.SUSPECT},
+    {"quality_reasons": ("late",)}, {"civil_date": date(2026, 11, 2)},
+])
+def test_a_change_beside_the_value_is_a_revision_too(engine: Engine, changed: Any) -> None:
+    save(engine, result(page([reading(1)])))
+    assert save(engine, result(page([replace(reading(1), **changed)]))).revised == 1
+
+
+def test_of_duplicates_in_one_fetch_the_last_modified_wins(engine: Engine) -> None:
+    newest = reading(1, "72", provider_modified_at=START + 2 * HOUR)
+    middle = reading(1, "71", provider_modified_at=START + HOUR)
+    saved = save(engine, result(page([middle, newest]), page([middle, reading(1, "70")])))
+    assert saved == Saved(inserted=1, revised=0, unchanged=3)
+    assert values(engine) == [Decimal(72)]
+
+
+def test_several_fetches_may_share_a_transaction(engine: Engine) -> None:
+    save(engine, result(page([reading(0)])))
+    with transaction(engine) as conn:
+        for minute in (1, 2):
+            saved = save_fetch(
+                conn, connection_id="withings:p1", patient_id="p1", provider="withings",
+                resource=f"r{minute}", cycle=CYCLE, window_start=START,
+                result=result(page([reading(minute)])))
+            assert saved.inserted == 1
+    assert len(values(engine)) == 3
+
+
+def test_a_fetch_that_dies_before_its_commit_leaves_nothing(engine: Engine) -> None:
+    save(engine, result())
+    before = dump(engine), rows(engine, "SELECT * FROM fetches")
+
+    def die() -> None:
+        with transaction(engine) as conn:
+            save_fetch(conn, connection_id="withings:p1", patient_id="p1", provider="withings",
+                       resource="heart", cycle=CYCLE + HOUR, window_start=START,
+                       result=result(page([reading(1)])))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        die()
+    assert (dump(engine), rows(engine, "SELECT * FROM fetches")) == before
+
+
+def test_the_raw_payload_comes_back_byte_for_byte(engine: Engine) -> None:
+    one = page([reading(1)], body='{"ü": "\\u0000"}')
+    save(engine, result(one))
+    ((sha256, body),) = rows(engine, "SELECT sha256, body FROM raw_payloads")
+    assert zlib.decompress(bytes(body)) == one.body
+    assert sha256 == hashlib.sha256(one.body).hexdigest()
+
+
+def test_the_ledger_tells_what_the_fetch_brought(engine: Engine) -> None:
+    save(engine, result(page([reading(1)], refused=[Refusal(record="2", reason="unit")]),
+                        outcome=Outcome.FETCH_FAILED, reason="vendor_unavailable: 503",
+                        http_status=503))
+    (row,) = rows(engine, """SELECT outcome, reason, http_status, pages, received, parsed, refused,
+        cursor_after FROM fetches""")
+    assert row == ("fetch_failed", "vendor_unavailable: 503", 503, 1, 2, 1, 1, None)
+
+
+def test_the_watermark_is_the_newest_complete_fetch_of_an_earlier_cycle(engine: Engine) -> None:
+    def fetch(hours: int, cursor: str | None, outcome: Outcome = Outcome.COMPLETE) -> None:
+        save(engine, result(outcome=outcome, cursor_after=cursor), cycle=CYCLE + hours * HOUR)
+
+    def mark(hours: int) -> str | None:
+        with transaction(engine) as conn:
+            return watermark(conn, "withings:p1", "heart", CYCLE + hours * HOUR)
+
+    fetch(0, "a")
+    fetch(1, None, Outcome.FETCH_FAILED)
+    fetch(2, "c")
+    assert [mark(hours) for hours in range(4)] == [None, "a", "a", "c"]
+
+
+def test_a_failure_does_not_take_a_complete_fetch_off_the_record(engine: Engine) -> None:
+    save(engine, result(outcome=Outcome.FETCH_FAILED))
+    save(engine, result(cursor_after="a"))
+    save(engine, result(outcome=Outcome.FETCH_FAILED))
+    assert rows(engine, "SELECT outcome, cursor_after FROM fetches") == [("complete", "a")]
+
+
+def series(engine: Engine, patients: Sequence[str], vitals: Sequence[str],
+           start: datetime = START, end: datetime = CYCLE) -> list[Series]:
+    with transaction(engine) as conn:
+        return list(read_series(conn, patients, vitals, start, end))
+
+
+def test_series_come_in_the_order_asked_with_times_and_values(engine: Engine) -> None:
+    spo2 = reading(7, "97.5", vital=Vital.SPO2)
+    save(engine, result(page([reading(3, "73"), spo2, reading(1, "71")])), patient="p1")
+    save(engine, result(page([reading(2, "62")])), patient="p2")
+    found = series(engine, ["p2", "none", "p1"], ["spo2", "heart_rate"])
+    assert [(one.patient_id, one.vital) for one in found] == [
+        ("p2", Vital.HEART_RATE), ("p1", Vital.SPO2), ("p1", Vital.HEART_RATE)]
+    last = found[-1]
+    assert last.times_s.dtype == np.int64
+    assert last.values.dtype == np.float64
+    epoch = int(START.timestamp())
+    np.testing.assert_array_equal(last.times_s, [epoch + 60, epoch + 180])
+    np.testing.assert_array_equal(last.values, [71, 73])
+
+
+def test_series_hold_only_what_is_forecast_from(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(1, quality=Quality.SUSPECT), reading(2, granularity=Granularity.NIGHT),
+        reading(3, statistic=Statistic.MAX), reading(24 * 60), reading(-1),
+        reading(0, "61"), reading(24 * 60 - 1, "62", granularity=Granularity.INTERVAL,
+                                  statistic=Statistic.MEAN)])))
+    (found,) = series(engine, ["p1"], ["heart_rate"])
+    assert found.values.tolist() == [61, 62]
+
+
+def test_there_is_no_series_without_readings(engine: Engine) -> None:
+    assert series(engine, ["p1"], ["heart_rate"]) == []
+    assert series(engine, [], []) == []
+
+
+@settings(max_examples=25, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(device=st.none() | st.text(), record=st.none() | st.text(st.characters()),
+       number=st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000))
+def test_any_text_survives_the_way_in(
+        engine: Engine, device: str | None, record: str | None, number: Decimal) -> None:
+    with transaction(engine) as conn:
+        conn.execute(text("DELETE FROM observations"))
+    save(engine, result(page([reading(1, str(number), device_id=device, group_id=record)])))
+    ((found_device, found_record, value),) = rows(
+        engine, "SELECT device_id, group_id, value FROM observations")
+
+    def storable(written: str | None) -> str | None:
+        return written and written.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+    assert found_device == storable(device)
+    assert found_record == storable(record)
+    assert value == number
+
+
+def test_last_readings_are_the_newest_of_each_kind(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(1, "61"), reading(5, "65"), reading(9, "69", context=Context.ACTIVE),
+        reading(3, "55", granularity=Granularity.NIGHT), reading(60, "99")])))
+    with transaction(engine) as conn:
+        found = last_readings(conn, ["p1", "p2"], START, START + HOUR)
+    assert found["p2"] == []
+    assert {(one.context, one.granularity, one.value) for one in found["p1"]} == {
+        ("unknown", "sample", 65.0), ("active", "sample", 69.0), ("unknown", "night", 55.0)}
+
+
+def test_daily_readings_carry_the_patients_own_date(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(0, "60"), reading(1, "61", utc_offset_s=-3600),
+        reading(2, "62", civil_date=date(2026, 10, 30))])))
+    with transaction(engine) as conn:
+        found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
+    assert [(one.value, one.civil_date) for one in found] == [
+        (60, date(2026, 11, 1)), (61, date(2026, 10, 31)), (62, date(2026, 10, 30))]
+
+
+def test_nightly_readings_are_the_averages_over_a_night_or_a_day(engine: Engine) -> None:
+    night = {"granularity": Granularity.NIGHT, "statistic": Statistic.MEAN}
+    save(engine, result(page([
+        reading(0, "60"), reading(1, "51", **night),
+        reading(2, "44", granularity=Granularity.NIGHT, statistic=Statistic.MIN)])))
+    with transaction(engine) as conn:
+        found = nightly_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
+    assert [one.value for one in found] == [51]
