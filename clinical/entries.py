@@ -6,6 +6,7 @@ column and says what to write instead.
 
 import re
 from collections.abc import Mapping
+from reprlib import repr as shown
 
 from clinical.errors import InputError
 from clinical.news2 import MEASURED, Consciousness, Inputs
@@ -23,7 +24,7 @@ def parse_number(column: str, text: str) -> float | None:
     if not text:
         return None
     if not _NUMBER.fullmatch(text):
-        raise InputError(column, f"{text!r} is not a number; write digits such as 72 or 36.8, "
+        raise InputError(column, f"{shown(text)} is not a number; write digits such as 72 or 36.8, "
                                  "or leave the field empty if the value is missing")
     return float(text)
 
@@ -32,7 +33,7 @@ def parse_scale(text: str) -> int:
     """The SpO2 scale: 1 where nothing is written."""
     scale = {"": 1, "1": 1, "1.0": 1, "2": 2, "2.0": 2}.get(text)
     if scale is None:
-        raise InputError("spo2_scale", f"{text!r} is no scale; write 1, or 2 where a clinician "
+        raise InputError("spo2_scale", f"{shown(text)} is no scale; write 1, or 2 where a clinician "
                                        "has set it, or leave the field empty for 1")
     return scale
 
@@ -42,8 +43,9 @@ def parse_oxygen(text: str) -> bool | None:
     if not text:
         return None
     if text.lower() not in _SUPPLY:
-        raise InputError("supplemental_oxygen", f"{text!r} is neither true nor false; write true "
-                                                "on oxygen, false on air, nothing if not known")
+        raise InputError("supplemental_oxygen",
+                         f"{shown(text)} is neither true nor false; write true on oxygen, false "
+                         "on air, or nothing if it is not known")
     return _SUPPLY[text.lower()]
 
 
@@ -54,7 +56,7 @@ def parse_consciousness(text: str) -> Consciousness | None:
     try:
         return Consciousness(text.lower())
     except ValueError:
-        raise InputError("consciousness", f"{text!r} is not a level; write one of "
+        raise InputError("consciousness", f"{shown(text)} is not a level; write one of "
                                           f"{', '.join(Consciousness)}, or nothing") from None
 
 

@@ -32,3 +32,9 @@ def test_every_column_is_read() -> None:
 def test_what_cannot_be_read_names_its_column(column: str, text: str) -> None:
     with pytest.raises(InputError, match=column):
         parse_inputs({column: text})
+
+
+def test_a_message_holds_no_more_than_a_glimpse_of_what_was_written() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_inputs({"heart_rate": "x" * 100_000})
+    assert len(str(caught.value)) < 200
