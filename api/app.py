@@ -1,0 +1,71 @@
+"""The HTTP door: `create_app` builds it from settings, `from_environment` for uvicorn.
+
+    uvicorn api.app:from_environment --factory
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from api import problems
+from api.headers import SecurityHeaders
+from api.pages.render import STATIC_FOLDER
+from api.routes import health, models, pages, patients, session
+from api.security import Logins, Tokens
+from api.settings import ApiSettings
+from api.throttle import LoginThrottle
+from registry.people import People
+from registry.reading import open_reading
+from vitalcast.errors import UserError
+from vitalcast.settings import load_settings
+
+DESCRIPTION = """Forecasts and self-explaining severity scores from wearable vitals.
+
+Sign in with `POST /v1/token`. Times are UTC, units are UCUM. Errors are RFC 9457 problems whose
+`detail` says what to do. An adjunct for review by a qualified practitioner; not for diagnosis, not
+an alarm."""
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """The whole application; connects to the database at the first question."""
+    app = FastAPI(
+        title="vitalcast", version="1", description=DESCRIPTION, lifespan=_lifespan,
+        docs_url=None, redoc_url=None,
+    )
+    reading = open_reading(settings.database_url)
+    throttle = LoginThrottle(attempts=settings.login_attempts, window_s=settings.login_window_s,
+                             clock=settings.clock)
+    app.state.settings = settings
+    app.state.reading = reading
+    app.state.people = People(settings.database_url)
+    app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
+                              clock=settings.clock)
+    app.state.logins = Logins(reading, throttle)
+    app.add_middleware(SecurityHeaders)
+    problems.install(app)
+    for room in (health, session, patients, models, pages):
+        app.include_router(room.router)
+    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application by `VITALCAST_*`. UserError names the variable that is missing."""
+    settings = load_settings()
+    for name in ("database_url", "secret_key"):
+        if not getattr(settings, name):
+            raise UserError(f"VITALCAST_{name.upper()} is not set: set it, or start everything "
+                            "with `vitalcast up`")
+    return create_app(ApiSettings(
+        database_url=settings.database_url, secret_key=settings.secret_key,
+        token_minutes=settings.token_minutes,
+    ))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.reading.close()
+    app.state.people.close()

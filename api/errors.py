@@ -1,0 +1,47 @@
+"""What the API itself refuses. `api.problems` turns each into a status.
+
+ApiError
+  NotSignedInError      no valid login came with the request
+  WrongLoginError       name or password is wrong
+  TooManyLoginsError    too many failed logins; wait
+  NotAllowedError       the role may not do this
+  ForeignOriginError    a form was sent from another site
+  NoForecastError       there is no forecast or severity yet
+  HorizonTooLongError   more hours were asked than are stored
+"""
+
+
+class ApiError(Exception):
+    """The request is refused; the message says what to do."""
+
+
+class NotSignedInError(ApiError):
+    """Sign in first: POST /v1/token, then send the token as 'Authorization: Bearer …'."""
+
+
+class WrongLoginError(ApiError):
+    """The name or the password is wrong."""
+
+
+class TooManyLoginsError(ApiError):
+    """Too many failed logins; wait before trying again."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many failed logins: try again in {retry_after_s} seconds")
+        self.retry_after_s = retry_after_s
+
+
+class NotAllowedError(ApiError):
+    """Your role may not do this; ask with a login that may."""
+
+
+class ForeignOriginError(ApiError):
+    """The form was not sent from this site's own page; open the page here and send it again."""
+
+
+class NoForecastError(ApiError):
+    """There is nothing yet: run a cycle first (vitalcast demo, or the Airflow DAGs)."""
+
+
+class HorizonTooLongError(ApiError):
+    """More hours were asked than the stored forecast has."""

@@ -1,0 +1,225 @@
+"""What one patient's report shows, read in a handful of queries and laid out for the template."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from api.pages.render import age, duration
+from api.pages.worklist import is_stale
+from api.standing import Standing, standing
+from clinical.news2 import PARAMETERS
+from clinical.severity import INTENDED_USE
+from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from registry.reading import Reading
+from registry.views import Access, Forecast, Freshness, Hour, Json, Link
+
+HISTORY = timedelta(days=7)
+VITALS = tuple(vital.value for vital in FORECAST_VITALS)
+BUCKETS = ("1", "2-6", "7-12", "13-24")
+PARAMETER_LABELS = {
+    **{vital.value: SPECS[vital].label for vital in FORECAST_VITALS},
+    "supplemental_oxygen": "Supplemental oxygen", "consciousness": "Consciousness",
+}
+NO_FORECAST = "No forecast yet."
+YES_NO = {True: "yes", False: "no (air)"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreLine:
+    """One of the seven inputs: the value used and its points, or why there is none."""
+
+    label: str
+    value: str
+    age: str
+    points: int | None
+    missing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourAhead:
+    """One hour of the outlook; `bands` are shares from low to high."""
+
+    lead: int
+    start: datetime
+    p_medium: float
+    p_high: float
+    bands: tuple[tuple[str, float], ...]
+    likely: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Freshness of one vital."""
+
+    label: str
+    value: str
+    age: str
+    newest: datetime | None
+    provider: str
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """How one vital's forecast was made: weights per horizon bucket, and who was absent."""
+
+    label: str
+    reason: str | None
+    document_id: str | None
+    weights: tuple[tuple[str, tuple[float | None, ...]], ...]
+    absent: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """Everything of the report. `outlook` and `protocol` are stored JSON, {} where absent."""
+
+    standing: Standing
+    now: datetime
+    as_of: datetime
+    cycle_age: str
+    stale: bool
+    lines: tuple[ScoreLine, ...]
+    sentences: tuple[str, ...]
+    deviations: tuple[str, ...]
+    caveats: tuple[str, ...]
+    hours: tuple[HourAhead, ...]
+    outlook: Json
+    drivers: tuple[tuple[str, float, float], ...]
+    protocol: Json
+    sources: tuple[Source, ...]
+    links: tuple[Link, ...]
+    makings: tuple[Making, ...]
+    charts: Mapping[str, Any]
+    intended_use: str
+
+
+def report_view(
+    reading: Reading, access: Access, patient_id: str, now: datetime
+) -> ReportView:
+    """The report of a patient. PatientNotFound outside `access`."""
+    place = standing(reading.patient(access, patient_id))
+    severity = reading.severity(access, patient_id)
+    forecasts = reading.forecasts(access, patient_id, VITALS)
+    as_of = severity.cutoff if severity else now.replace(minute=0, second=0, microsecond=0)
+    series = reading.series(access, patient_id, VITALS, as_of - HISTORY, as_of)
+    fresh = reading.freshness(access, patient_id, VITALS, as_of)
+    current = severity.current if severity else {}
+    outlook = severity.outlook if severity else {}
+    return ReportView(
+        standing=place, now=now, as_of=as_of, cycle_age=age(place.cutoff, now),
+        stale=is_stale(place.cutoff, now),
+        lines=_score_lines(current), sentences=tuple(current.get("explanation") or ()),
+        deviations=tuple(one["sentence"] for one in current.get("baseline") or ()),
+        caveats=tuple(current.get("caveats") or ()),
+        hours=_hours(outlook, as_of), outlook=outlook, drivers=_drivers(outlook),
+        protocol=severity.protocol if severity else {},
+        sources=tuple(_source(one, now) for one in fresh),
+        links=reading.links(access, patient_id),
+        makings=tuple(_making(one) for one in forecasts),
+        charts=_charts(series, forecasts, as_of), intended_use=INTENDED_USE,
+    )
+
+
+def _score_lines(current: Json) -> tuple[ScoreLine, ...]:
+    """The seven inputs in the order of the chart; none where NEWS2 does not apply."""
+    score = current.get("score")
+    if not score:
+        return ()
+    inputs, points = current.get("inputs") or {}, score.get("points") or {}
+    return tuple(_score_line(name, inputs.get(name) or {}, points.get(name))
+                 for name in PARAMETERS)
+
+
+def _score_line(name: str, used: Json, points: int | None) -> ScoreLine:
+    age_hours = used.get("age_hours")
+    return ScoreLine(
+        label=PARAMETER_LABELS[name], value=_input_text(name, used.get("value")),
+        age="" if age_hours is None else duration(60 * age_hours), points=points,
+        missing=str(used.get("missing") or "not known") if points is None else "",
+    )
+
+
+def _input_text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "supplemental_oxygen":
+        return YES_NO[bool(value)]
+    return str(value) if name == "consciousness" else _with_unit(name, float(value))
+
+
+def _with_unit(vital: str, value: float) -> str:
+    spec = SPECS[Vital(vital)]
+    digits = 1 if spec.resolution < 1 else 0
+    return f"{value:.{digits}f} {spec.display_unit}"
+
+
+def _hours(outlook: Json, as_of: datetime) -> tuple[HourAhead, ...]:
+    return tuple(
+        HourAhead(
+            lead=hour["lead"], start=as_of + timedelta(hours=hour["lead"] - 1),
+            p_medium=hour["p_medium_or_more"], p_high=hour["p_high"],
+            bands=tuple(hour["band_probabilities"].items()), likely=hour["most_likely_band"],
+        )
+        for hour in outlook.get("hours") or ()
+    )
+
+
+def _drivers(outlook: Json) -> tuple[tuple[str, float, float], ...]:
+    return tuple(
+        (PARAMETER_LABELS[one["vital"]], one["mean_points"], one["expected_points"])
+        for one in outlook.get("drivers") or ()
+    )
+
+
+def _source(one: Freshness, now: datetime) -> Source:
+    value = "" if one.newest_value is None else _with_unit(one.vital, one.newest_value)
+    return Source(
+        label=PARAMETER_LABELS[one.vital], value=value, age=age(one.newest, now),
+        newest=one.newest, provider=one.provider or "", last_day=one.last_day,
+    )
+
+
+def _making(forecast: Forecast) -> Making:
+    members = orjson.loads(forecast.members)
+    weights = {name: member.get("weights") or {} for name, member in members.items()}
+    by_weight = sorted(weights, key=lambda name: -sum(weights[name].values()))
+    return Making(
+        label=PARAMETER_LABELS[forecast.vital], reason=forecast.reason,
+        document_id=forecast.document_id,
+        weights=tuple((name, tuple(weights[name].get(bucket) for bucket in BUCKETS))
+                      for name in by_weight),
+        absent=tuple(sorted(orjson.loads(forecast.absent).items())),
+    )
+
+
+def _charts(
+    series: Mapping[str, Sequence[Hour]], forecasts: Sequence[Forecast], as_of: datetime
+) -> dict[str, Any]:
+    """The data block that `charts.js` draws: seconds since 1970 and values, null for a gap."""
+    ahead = {forecast.vital: forecast for forecast in forecasts}
+    return {
+        "now": as_of.timestamp(),
+        "vitals": [_chart(vital, series[vital], ahead.get(vital)) for vital in VITALS],
+    }
+
+
+def _chart(vital: str, hours: Sequence[Hour], forecast: Forecast | None) -> dict[str, Any]:
+    spec = SPECS[Vital(vital)]
+    chart: dict[str, Any] = {
+        "vital": vital, "label": spec.label, "unit": spec.display_unit,
+        "digits": 1 if spec.resolution < 1 else 0,
+        "start": hours[0].start.timestamp(), "history": [hour.mean for hour in hours],
+        "reason": NO_FORECAST if forecast is None else forecast.reason, "forecast": None,
+    }
+    if forecast is not None and forecast.point:
+        chart["forecast"] = {
+            "start": forecast.cutoff.timestamp(), "median": forecast.point,
+            "fans": {str(level): [interval.lower, interval.upper]
+                     for level, interval in forecast.intervals.items()},
+        }
+    return chart
+

@@ -1,0 +1,104 @@
+"""The doctor's pages: sign in, work list, report, and the report as one file to keep."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.errors import TooManyLoginsError, WrongLoginError
+from api.pages import render
+from api.pages.report import report_view
+from api.pages.worklist import work_list_view
+from api.routes.session import address_of
+from api.security import COOKIE, Logins, PageReader, Readings, Tokens, own_form
+from api.settings import ApiSettings
+
+PAGE_SIZE = 100
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/login")
+async def login_form(next: str = "/") -> HTMLResponse:
+    """The form to sign in."""
+    return render.page("login.html", next=_local(next), fault=None)
+
+
+@router.post("/login", dependencies=[Depends(own_form)])
+def login(
+    request: Request, username: Annotated[str, Form()], password: Annotated[str, Form()],
+    next: Annotated[str, Form()] = "/",
+) -> Response:
+    """Sign in: on success a cookie that no script can read, and on to the page asked for."""
+    logins: Logins = request.app.state.logins
+    try:
+        principal = logins.sign_in(username, password, address_of(request))
+    except (WrongLoginError, TooManyLoginsError) as error:
+        status = 429 if isinstance(error, TooManyLoginsError) else 401
+        return render.page("login.html", status=status, next=_local(next),
+                           fault=str(error) or "The name or the password is wrong.")
+    tokens: Tokens = request.app.state.tokens
+    settings: ApiSettings = request.app.state.settings
+    answer = RedirectResponse(_local(next), status_code=303)
+    answer.set_cookie(COOKIE, tokens.issue(principal), max_age=tokens.seconds, httponly=True,
+                      samesite="lax", secure=settings.cookie_secure)
+    return answer
+
+
+@router.post("/logout", dependencies=[Depends(own_form)])
+async def logout(request: Request) -> Response:
+    """Forget the cookie."""
+    settings: ApiSettings = request.app.state.settings
+    answer = RedirectResponse("/login", status_code=303)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=settings.cookie_secure)
+    return answer
+
+
+@router.get("/")
+def work_list(
+    request: Request, reader: PageReader, readings: Readings,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> HTMLResponse:
+    """The doctor's patients, worst first."""
+    found = readings.patients(reader.access, limit=PAGE_SIZE, offset=offset)
+    view = work_list_view(found, offset, PAGE_SIZE, _now(request))
+    return render.page("worklist.html", view=view, username=reader.username)
+
+
+@router.get("/patients/{patient_id}")
+def report(
+    request: Request, patient_id: str, reader: PageReader, readings: Readings
+) -> HTMLResponse:
+    """One patient's report."""
+    view = report_view(readings, reader.access, patient_id, _now(request))
+    return render.page("report.html", view=view, username=reader.username)
+
+
+@router.get("/patients/{patient_id}/report.html")
+def report_file(
+    request: Request, patient_id: str, reader: PageReader, readings: Readings
+) -> HTMLResponse:
+    """The same report as one file that opens without a network."""
+    view = report_view(readings, reader.access, patient_id, _now(request))
+    answer = HTMLResponse(render.html("report.html", standalone=True, view=view, username=None))
+    answer.headers["Content-Security-Policy"] = (
+        render.standalone_policy() + "; frame-ancestors 'none'")
+    return answer
+
+
+@router.get("/docs")
+async def docs() -> HTMLResponse:
+    """The API, to read and to try."""
+    return render.page("docs.html")
+
+
+def _local(address: str) -> str:
+    """Only a path of this site is gone back to, never another site's address."""
+    safe = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if safe and address.isprintable() else "/"
+
+
+def _now(request: Request) -> datetime:
+    settings: ApiSettings = request.app.state.settings
+    return settings.clock()

@@ -1,0 +1,155 @@
+"""Patients: work list, series, forecasts, severity, models, entries. Doctors see their own only."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request
+
+from api.answers import Answer, age_minutes
+from api.errors import HorizonTooLongError, NoForecastError
+from api.schemas import (
+    EntryIn,
+    EntryOut,
+    ForecastOut,
+    ForecastsOut,
+    ForecastVital,
+    ModelsOut,
+    PatientOut,
+    PatientsOut,
+    ProblemOut,
+    SeriesOut,
+    SeverityOut,
+)
+from api.security import Doctor, Reader, Readings, SignedIn
+from api.settings import ApiSettings
+from api.standing import Standing, standing
+from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from registry.people import People
+from registry.views import Forecast
+
+VITALS = tuple(vital.value for vital in FORECAST_VITALS)
+LONGEST_SERIES_HOURS = 24 * 90
+
+router = APIRouter(
+    prefix="/v1/patients", tags=["patients"],
+    responses={status: {"model": ProblemOut} for status in (401, 403, 404, 422, 503)},
+)
+
+
+@router.get("", response_model=PatientsOut)
+def patients(
+    request: Request, principal: Reader, readings: Readings,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50, offset: Annotated[int, Query(ge=0)] = 0,
+) -> Answer:
+    """The work list: worst severity first, patients without a cycle last."""
+    found = readings.patients(principal.access, limit=limit, offset=offset)
+    now = _now(request)
+    listed = [_patient(standing(patient), now) for patient in found.patients]
+    return Answer({"total": found.total, "limit": limit, "offset": offset, "patients": listed})
+
+
+@router.get("/{patient_id}", response_model=PatientOut)
+def patient(request: Request, patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """One patient's place in the work list."""
+    found = standing(readings.patient(principal.access, patient_id))
+    return Answer(_patient(found, _now(request)))
+
+
+@router.get("/{patient_id}/series/{vital}", response_model=SeriesOut)
+def series(
+    request: Request, patient_id: str, vital: ForecastVital, principal: Reader, readings: Readings,
+    hours: Annotated[int, Query(ge=1, le=LONGEST_SERIES_HOURS)] = 168,
+) -> Answer:
+    """Hourly means up to and with the hour that runs now; gaps are null."""
+    end = _now(request).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    start = end - timedelta(hours=hours)
+    found = readings.series(principal.access, patient_id, [vital], start, end)[vital]
+    return Answer({
+        "patient_id": patient_id, "vital": vital, "unit": _unit(vital), "start": start,
+        "step_hours": 1, "mean": [hour.mean for hour in found],
+        "count": [hour.readings for hour in found],
+    })
+
+
+@router.get("/{patient_id}/forecasts", response_model=ForecastsOut)
+def forecasts(patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """The latest forecast of every vital that has one."""
+    found = readings.forecasts(principal.access, patient_id, VITALS)
+    bodies = [_forecast(patient_id, forecast, forecast.horizon) for forecast in found]
+    return Answer({"patient_id": patient_id, "forecasts": bodies})
+
+
+@router.get("/{patient_id}/forecasts/{vital}", response_model=ForecastOut)
+def forecast(
+    patient_id: str, vital: ForecastVital, principal: Reader, readings: Readings,
+    horizon: Annotated[int | None, Query(ge=1, description="hours; default all stored")] = None,
+) -> Answer:
+    """The latest forecast of one vital."""
+    found = readings.forecast(principal.access, patient_id, vital)
+    if found is None:
+        raise NoForecastError
+    if horizon is not None and horizon > found.horizon:
+        raise HorizonTooLongError(
+            f"the stored forecast has {found.horizon} hours: ask for a horizon of 1 to "
+            f"{found.horizon}, or raise 'horizon' in the model configuration")
+    return Answer(_forecast(patient_id, found, horizon or found.horizon))
+
+
+@router.get("/{patient_id}/severity", response_model=SeverityOut)
+def severity(patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """Severity now and over the forecast, with its inputs, their ages and the explanation."""
+    found = readings.severity(principal.access, patient_id)
+    if found is None:
+        raise NoForecastError
+    return Answer(found)
+
+
+@router.get("/{patient_id}/models", response_model=ModelsOut)
+def models(patient_id: str, principal: SignedIn, readings: Readings) -> Answer:
+    """The newest model document of each vital and member. Operators see every patient's."""
+    found = readings.models(principal.access, patient_id)
+    return Answer({"patient_id": patient_id, "models": found})
+
+
+@router.post("/{patient_id}/entries", response_model=EntryOut, status_code=201,
+             responses={409: {"model": ProblemOut}})
+def enter(request: Request, patient_id: str, principal: Doctor, entry: EntryIn) -> Answer:
+    """Store what a clinician found; the next cycle scores with it."""
+    people: People = request.app.state.people
+    effective_at = entry.at(_now(request))
+    people.record(principal.access, patient_id, entry.items(), effective_at)
+    return Answer({
+        "patient_id": patient_id, "effective_at": effective_at, "items": entry.items(),
+        "entered_by": principal.username,
+    }, status_code=201)
+
+
+def _patient(found: Standing, now: datetime) -> dict[str, Any]:
+    return {**asdict(found),
+            "newest_reading_age_minutes": age_minutes(found.newest_reading, now)}
+
+
+def _forecast(patient_id: str, forecast: Forecast, horizon: int) -> dict[str, Any]:
+    """The stored texts of members and absences go out as they are: nobody need read them here."""
+    return {
+        "patient_id": patient_id, "vital": forecast.vital, "unit": _unit(forecast.vital),
+        "cutoff": forecast.cutoff, "horizon": horizon, "stored_horizon": forecast.horizon,
+        "document_id": forecast.document_id, "reason": forecast.reason,
+        "point": forecast.point[:horizon],
+        "intervals": {
+            str(level): {"lower": interval.lower[:horizon], "upper": interval.upper[:horizon]}
+            for level, interval in forecast.intervals.items()
+        },
+        "members": orjson.Fragment(forecast.members), "absent": orjson.Fragment(forecast.absent),
+    }
+
+
+def _unit(vital: str) -> str:
+    return SPECS[Vital(vital)].unit
+
+
+def _now(request: Request) -> datetime:
+    settings: ApiSettings = request.app.state.settings
+    return settings.clock()

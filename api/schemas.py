@@ -1,0 +1,270 @@
+"""The wire: what comes in is validated here, what goes out is documented here."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from clinical.news2 import Consciousness
+
+ForecastVital = Literal["heart_rate", "respiratory_rate", "systolic_bp", "diastolic_bp",
+                        "body_temperature", "spo2"]
+
+CYCLE = "2026-11-20T14:00:00Z"
+
+
+def _example(value: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": [value]})
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457. `detail` says what to do about it."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{
+        "type": "urn:vitalcast:problem:patient-not-found", "title": "Patient not found",
+        "status": 404, "detail": "There is no such patient among those you may see."}]})
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+class TokenOut(BaseModel):
+    """Send it as `Authorization: Bearer …`."""
+
+    model_config = _example(
+        {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 3600})
+
+    access_token: str
+    token_type: Literal["bearer"]
+    expires_in: Annotated[int, Field(description="seconds")]
+
+
+class MeOut(BaseModel):
+    model_config = _example({"username": "doctor", "role": "doctor"})
+
+    username: str
+    role: Literal["doctor", "operator", "service"]
+
+
+class StateOut(BaseModel):
+    model_config = _example({"status": "ok"})
+
+    status: Literal["ok"]
+
+
+_PATIENT = {
+    "patient_id": "p03", "cutoff": CYCLE, "applicable": True, "band": "medium",
+    "band_max": "high", "total": 5, "max": 10, "complete": False, "peak_probability": 0.62,
+    "peak_lead": 3, "first_alert_lead": 1, "newest_reading": "2026-11-20T13:52:00Z",
+    "newest_reading_age_minutes": 8,
+    "main_reason": "Oxygen saturation 91 % (≤ 91): 3 points, 12 min old.",
+}
+
+
+class PatientOut(BaseModel):
+    """A patient's place in the work list. Null: not applicable, or not known yet."""
+
+    model_config = _example(_PATIENT)
+
+    patient_id: str
+    cutoff: Annotated[AwareDatetime | None, Field(description="hour of the latest cycle")]
+    applicable: bool
+    band: str
+    band_max: Annotated[str | None, Field(description="with what is missing at its worst")]
+    total: Annotated[int | None, Field(description="NEWS2 points of what is known")]
+    max: Annotated[int | None, Field(description="with what is missing at its worst")]
+    complete: bool
+    peak_probability: Annotated[
+        float | None, Field(description="highest P(score ≥ 5) of any forecast hour")]
+    peak_lead: int | None
+    first_alert_lead: Annotated[
+        int | None, Field(description="first hour whose P(≥ 5) passes the threshold")]
+    main_reason: str
+    newest_reading: AwareDatetime | None
+    newest_reading_age_minutes: int | None
+
+
+class PatientsOut(BaseModel):
+    """A page of the work list, worst first."""
+
+    model_config = _example({"total": 1, "limit": 50, "offset": 0, "patients": [_PATIENT]})
+
+    total: int
+    limit: int
+    offset: int
+    patients: list[PatientOut]
+
+
+class SeriesOut(BaseModel):
+    """Hourly means; an hour without a reading is null and has the count 0."""
+
+    model_config = _example({
+        "patient_id": "p03", "vital": "heart_rate", "unit": "/min",
+        "start": "2026-11-20T12:00:00Z", "step_hours": 1, "mean": [71.5, None], "count": [4, 0]})
+
+    patient_id: str
+    vital: str
+    unit: Annotated[str, Field(description="UCUM")]
+    start: Annotated[AwareDatetime, Field(description="of the first hour")]
+    step_hours: Literal[1]
+    mean: list[float | None]
+    count: list[int]
+
+
+class IntervalOut(BaseModel):
+    lower: list[float]
+    upper: list[float]
+
+
+class ForecastOut(BaseModel):
+    """The latest forecast: value i is for the hour that starts at cutoff + i hours."""
+
+    model_config = _example({
+        "patient_id": "p03", "vital": "heart_rate", "unit": "/min", "cutoff": CYCLE, "horizon": 2,
+        "stored_horizon": 24, "document_id": "9f2c…", "reason": None, "point": [72.0, 72.4],
+        "intervals": {"50": {"lower": [70, 70], "upper": [74, 75]},
+                      "80": {"lower": [68, 67], "upper": [77, 78]},
+                      "95": {"lower": [64, 63], "upper": [81, 83]}},
+        "members": {"profile": {"weights": {"1": 0.4, "2-6": 0.6}, "path": [72.0, 72.4]}},
+        "absent": {"tbats": "timeout: no fit within 20 s"}})
+
+    patient_id: str
+    vital: str
+    unit: str
+    cutoff: AwareDatetime
+    horizon: Annotated[int, Field(description="hours returned")]
+    stored_horizon: int
+    document_id: Annotated[str | None, Field(description="the ensemble's model document")]
+    reason: Annotated[str | None, Field(description="why there is no forecast")]
+    point: Annotated[list[float], Field(description="median per hour")]
+    intervals: Annotated[
+        dict[Literal["50", "80", "95"], IntervalOut], Field(description="central, per cent")]
+    members: Annotated[
+        dict[str, Any], Field(description="weights per horizon bucket, path over stored_horizon")]
+    absent: Annotated[dict[str, str], Field(description="members left out, and why")]
+
+
+class ForecastsOut(BaseModel):
+    patient_id: str
+    forecasts: list[ForecastOut]
+
+
+class SeverityOut(BaseModel):
+    """Severity as stored with the cycle: every part carries its explanation."""
+
+    model_config = _example({
+        "patient_id": "p03", "cutoff": CYCLE, "band": "medium", "rank": 2.0506,
+        "current": {
+            "applicable": True, "reason": None,
+            "score": {"total": 5, "max": 10, "complete": False, "band": "medium",
+                      "band_max": "high", "points": {"respiratory_rate": 2, "spo2": 3},
+                      "missing": ["supplemental_oxygen", "consciousness"]},
+            "inputs": {"spo2": {"value": 91.0, "age_hours": 0.2, "missing": None,
+                                "time": "2026-11-20T13:48:00Z"}},
+            "explanation": ["NEWS2 is at least 5 and at most 10: band at least medium, at most "
+                            "high (5 of 7 inputs known)."]},
+        "outlook": {
+            "hours": [{"lead": 1, "p_medium_or_more": 0.62, "p_high": 0.2,
+                       "band_probabilities": {"low": 0.2, "low-medium": 0.18, "medium": 0.42,
+                                              "high": 0.2}, "most_likely_band": "medium"}],
+            "first_alert_lead": 1, "threshold": 0.3, "peak_lead": 1, "peak_probability": 0.62,
+            "drivers": [{"vital": "spo2", "expected_points": 2.4, "mean_points": 2.1}]},
+        "protocol": {"name": "Home monitoring of COVID-19", "days": ["2026-11-20"],
+                     "rows": [{"label": "SYS", "values": ["120"]}], "verdicts": ["moderate"]}})
+
+    patient_id: str
+    cutoff: AwareDatetime
+    band: str
+    rank: Annotated[float, Field(description="order in the work list, worst highest")]
+    current: Annotated[dict[str, Any], Field(description="NEWS2 now, inputs, ages, missing")]
+    outlook: Annotated[dict[str, Any], Field(description="score of the forecast per hour")]
+    protocol: Annotated[dict[str, Any], Field(description="home-monitoring table, verdicts")]
+
+
+class ModelOut(BaseModel):
+    model_config = _example({
+        "document_id": "9f2c…", "vital": "heart_rate", "member": "profile", "engine": "native",
+        "cutoff": CYCLE, "made_by": "search", "alias": None})
+
+    document_id: str
+    vital: str
+    member: str
+    engine: str
+    cutoff: AwareDatetime
+    made_by: Annotated[str, Field(description="search, refit or update")]
+    alias: str | None
+
+
+class ModelsOut(BaseModel):
+    patient_id: str
+    models: list[ModelOut]
+
+
+class RunOut(BaseModel):
+    """One shard of one job. No patient data."""
+
+    run_id: int
+    job: str
+    cycle: AwareDatetime
+    shard: str
+    status: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    cpu_seconds: float | None
+    exception: Annotated[str | None, Field(description="class and place")]
+
+
+class RunsOut(BaseModel):
+    runs: list[RunOut]
+
+
+Condition = Literal["mild", "moderate", "severe"]
+
+
+class EntryIn(BaseModel):
+    """What a clinician found, or the patient answered. Only the items given are stored."""
+
+    model_config = _example({
+        "effective_at": CYCLE, "supplemental_oxygen": False, "consciousness": "alert"})
+
+    effective_at: Annotated[
+        AwareDatetime | None, Field(description="when it was so, with a zone; default now")] = None
+    supplemental_oxygen: bool | None = None
+    consciousness: Consciousness | None = None
+    spo2_scale: Annotated[
+        Literal[1, 2] | None, Field(description="2: hypercapnic respiratory failure")] = None
+    chest_pain: bool | None = None
+    chest_pain_moderate_exercise: bool | None = None
+    chest_pain_at_rest: bool | None = None
+    shortness_of_breath: bool | None = None
+    shortness_of_breath_light_exercise: bool | None = None
+    shortness_of_breath_at_rest: bool | None = None
+    coloured_sputum: bool | None = None
+    assessed_condition: Annotated[
+        Condition | None, Field(description="the doctor's own verdict")] = None
+
+    def items(self) -> dict[str, str]:
+        """The given items as stored text: true and false, numbers, words."""
+        given = self.model_dump(mode="json", exclude={"effective_at"}, exclude_none=True)
+        return {item: _as_text(value) for item, value in given.items()}
+
+    def at(self, now: datetime) -> datetime:
+        """When the entry holds from, in UTC."""
+        return (self.effective_at or now).astimezone(UTC)
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class EntryOut(BaseModel):
+    model_config = _example({
+        "patient_id": "p03", "effective_at": CYCLE, "items": {"consciousness": "alert"},
+        "entered_by": "doctor"})
+
+    patient_id: str
+    effective_at: AwareDatetime
+    items: dict[str, str]
+    entered_by: str
