@@ -33,8 +33,9 @@ def parse_scale(text: str) -> int:
     """The SpO2 scale: 1 where nothing is written."""
     scale = {"": 1, "1": 1, "1.0": 1, "2": 2, "2.0": 2}.get(text)
     if scale is None:
-        raise InputError("spo2_scale", f"{shown(text)} is no scale; write 1, or 2 where a clinician "
-                                       "has set it, or leave the field empty for 1")
+        raise InputError("spo2_scale",
+                         f"{shown(text)} is no scale; write 1, or 2 where a clinician has set it, "
+                         "or leave the field empty for 1")
     return scale
 
 
