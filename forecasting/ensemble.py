@@ -19,24 +19,17 @@ from forecasting.documents import ENSEMBLE, Document, GridFacts, dump_state, sta
 from forecasting.grid import HOUR_S, data_hash
 from forecasting.intervals import Bounds, Calibration, buckets_of
 from forecasting.members import Provenance
+from forecasting.profile import rhythm_strength
 from forecasting.types import FitRefused, FloatArray, Values
+from forecasting.weights import (
+    bucket_errors,
+    left_out_reasons,
+    mean_over_day,
+    prior_weights,
+    renormalised,
+    weigh,
+)
 
-# Chosen on `replay` (wearers and those stays that are not in icu_benchmark): see docs/engine.md.
-PRIOR_WEIGHTS: dict[str, tuple[float, float, float, float]] = {
-    "arima": (1.0, 1.0, 1.0, 1.0),
-    "ets": (1.0, 1.0, 1.0, 1.0),
-    "theta": (1.0, 1.0, 1.0, 1.0),
-    "tbats": (1.0, 1.0, 1.0, 1.0),
-    "mstl": (1.0, 1.0, 1.0, 1.0),
-    "profile": (2.0, 4.0, 4.0, 4.0),
-    "revert": (2.0, 4.0, 4.0, 4.0),
-    "seasonal_naive": (0.1, 0.1, 0.1, 0.1),
-    "hour_of_day": (0.1, 0.5, 1.0, 1.0),
-    "mean_of_last_day": (0.1, 0.5, 1.0, 1.0),
-    "last_value": (1.0, 0.5, 0.1, 0.1),
-}
-ERROR_POWER = 4.0
-LEFT_OUT_RATIO = 1.5
 STRIDE = 3
 """Hours between rolling origins; errors of neighbouring ones say nearly the same."""
 
@@ -79,10 +72,11 @@ def fit_ensemble(documents: Mapping[str, Document], y: FloatArray, *, start: dat
         for name in names
     }
     actual = _actual(y, origins, horizon)
-    errors = {name: _bucket_errors(actual - paths[name]) for name in names}
-    left_out = _left_out(errors)
-    weights = _weights({name: errors[name] for name in names if name not in left_out},
-                       len(origins), config.shrinkage)
+    errors = {name: bucket_errors(actual - paths[name]) for name in names}
+    left_out = left_out_reasons(errors)
+    rhythm = rhythm_strength(y, config.season)
+    weights = weigh({name: errors[name] for name in names if name not in left_out},
+                       prior_weights(rhythm), len(origins), config.shrinkage)
     point = _combined(weights, paths, (len(origins), horizon))
     phases = (np.array(origins, dtype=np.int64)[:, None] + np.arange(horizon)) % config.season
     calibration = intervals.calibrate(actual - point, phases, y, season=config.season,
@@ -91,7 +85,8 @@ def fit_ensemble(documents: Mapping[str, Document], y: FloatArray, *, start: dat
         member=ENSEMBLE, engine="native",
         structure={"members": names, "season": config.season},
         parameters={"weights": weights, "errors": errors, "seen": seen,
-                    "error": _bucket_errors(actual - point), **_calibration_values(calibration)},
+                    "rhythm_strength": rhythm, "error": bucket_errors(actual - point),
+                    **_calibration_values(calibration)},
         state={}, fitted_state=None, sigma2=_mean_square(actual - point),
         grid=GridFacts(season=config.seasons, first=start, n=int(y.size),
                        missing=int(np.isnan(y).sum()), holdback=0),
@@ -131,9 +126,10 @@ def forecast_ensemble(ensemble: Document, documents: Mapping[str, Document], *,
     if not paths:
         raise FitRefused("no member can forecast: " + "; ".join(
             f"{name}: {why}" for name, why in sorted(reasons.items())))
-    weights = _renormalised({name: ensemble.parameters["weights"][name] for name in paths})
-    point = _combined(weights, {name: path[None, :] for name, path in paths.items()},
-                      (1, horizon))[0]
+    weights = renormalised({name: ensemble.parameters["weights"][name] for name in paths})
+    combined = _combined(weights, {name: path[None, :] for name, path in paths.items()},
+                         (1, horizon))[0]
+    point = _tamed(combined, seen, vital)     # a weighted mean may round past the limits again
     phases = (end_hour + np.arange(horizon)) % ensemble.structure["season"]
     return Forecast(
         point=point,
@@ -149,7 +145,7 @@ def forecast_ensemble(ensemble: Document, documents: Mapping[str, Document], *,
 def champion(ensemble: Document) -> tuple[str, str]:
     """The member with the lowest rolling-origin error over all leads, and why it is."""
     weights: Mapping[str, FloatArray] = ensemble.parameters["weights"]
-    errors = {name: _overall(ensemble.parameters["errors"][name]) for name in weights}
+    errors = {name: mean_over_day(ensemble.parameters["errors"][name]) for name in weights}
     known = {name: error for name, error in errors.items() if not np.isnan(error)}
     if known:
         best = min(sorted(known), key=lambda name: known[name])
@@ -169,64 +165,6 @@ def _actual(y: FloatArray, origins: tuple[int, ...], horizon: int) -> FloatArray
     """Observed hours after each origin, (origins, horizon); NaN beyond the window and in gaps."""
     padded = np.concatenate((y, np.full(horizon, np.nan)))
     return np.array([padded[o:o + horizon] for o in origins]).reshape(len(origins), horizon)
-
-
-def _bucket_errors(errors: FloatArray) -> FloatArray:
-    """Mean absolute error per horizon bucket, (buckets,); NaN where nothing was observed."""
-    buckets = buckets_of(np.arange(1, errors.shape[1] + 1))
-    means = np.full(len(BUCKETS), np.nan)
-    for bucket in range(len(BUCKETS)):
-        inside = np.abs(errors[:, buckets == bucket])
-        known = inside[~np.isnan(inside)]
-        if known.size:
-            means[bucket] = known.mean()
-    return means
-
-
-def _overall(bucket_errors: FloatArray) -> float:
-    """Mean over the leads of a day of errors given per bucket; NaN where none is known."""
-    leads = np.array([last - first + 1 for first, last in BUCKETS.values()], dtype=np.float64)
-    known = ~np.isnan(bucket_errors)
-    if not known.any():
-        return float("nan")
-    return float(np.average(bucket_errors[known], weights=leads[known]))
-
-
-def _left_out(errors: Mapping[str, FloatArray]) -> dict[str, str]:
-    """Members whose error is far beyond the median member's, and that reason."""
-    overall = {name: _overall(each) for name, each in errors.items()}
-    known = [error for error in overall.values() if not np.isnan(error)]
-    if not known:
-        return {}
-    limit = LEFT_OUT_RATIO * float(np.median(known))
-    return {name: f"rolling-origin error {error:.4g}, above {LEFT_OUT_RATIO} x the median member's"
-            for name, error in sorted(overall.items()) if error > limit}
-
-
-def _weights(errors: Mapping[str, FloatArray], origins: int,
-             shrinkage: float) -> dict[str, FloatArray]:
-    """Prior weights times (error / mean error) ** -power, the power shrunk by few origins."""
-    table = np.array([errors[name] for name in errors])
-    reference = np.array([_mean_known(column) for column in table.T])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.maximum(table / reference, 0.1)
-    relative[~np.isfinite(relative)] = 1.0
-    power = ERROR_POWER * origins / (origins + shrinkage) if origins else 0.0
-    raw = np.array([PRIOR_WEIGHTS[name] for name in errors]) * relative ** -power
-    return _renormalised(dict(zip(errors, raw, strict=True)))
-
-
-def _mean_known(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
-
-
-def _renormalised(weights: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Weights that sum to 1 in every bucket; equal ones where all are 0."""
-    table = np.array([weights[name] for name in weights], dtype=np.float64)
-    totals = table.sum(axis=0)
-    table[:, totals <= 0] = 1.0
-    return dict(zip(weights, table / table.sum(axis=0), strict=True))
 
 
 def _combined(weights: Mapping[str, FloatArray], paths: Mapping[str, FloatArray],

@@ -13,14 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from clinical.vitals import VitalSpec
+from forecasting.baselines import DAY, trailing_means
 from forecasting.config import BUCKETS
-from forecasting.light import trailing_means
+from forecasting.profile import daily_pattern
 from forecasting.types import ConfigError, FloatArray, IntArray
 
 Bounds = dict[int, tuple[FloatArray, FloatArray]]
 
-# Chosen on `replay` (wearers and those stays that are not in icu_benchmark): see docs/engine.md.
-PRIOR_SCALE = np.array([0.55, 0.85, 1.0, 1.05])     # mean error per bucket / deviation of the hours
+# Chosen on `replay` (wearers, and stays that are not in icu_benchmark) and on the hours of
+# wearable_hr_benchmark before each wearer's first test hour: see docs/engine.md.
+USUAL_SCALE = np.array([0.75, 1.05, 1.22, 1.30])
+"""Usual mean error per bucket, as a share of the hours' deviation from pattern and day before."""
+
 SCALE_PRIOR_ORIGINS = 10.0
 RHYTHM_PRIOR_DAYS = 7.0
 QUANTILE_PRIOR_ORIGINS = 20.0
@@ -49,9 +53,11 @@ def calibrate(errors: FloatArray, phases: IntArray, y: FloatArray, *, season: in
 
     `phases` (same shape) are the hours of day of the errors, `y` the window, for common scales.
     """
-    rhythm = _rhythm(y, season)
+    pattern, _ = daily_pattern(y, season)
+    deviations = _deviations(y - pattern[np.arange(y.size) % season])
+    rhythm = _rhythm(deviations, season)
     buckets = buckets_of(np.arange(1, errors.shape[1] + 1))
-    scale = _scale(errors / rhythm[phases], buckets, y)
+    scale = _scale(errors / rhythm[phases], buckets, USUAL_SCALE * _mean(deviations), y)
     scores = errors / (scale[buckets] * rhythm[phases])
     known = np.sort(scores[~np.isnan(scores)])
     weight = errors.shape[0] / (errors.shape[0] + QUANTILE_PRIOR_ORIGINS) if known.size else 0.0
@@ -86,9 +92,8 @@ def _placed(lower: FloatArray, upper: FloatArray, point: FloatArray,
     return lower, np.clip(upper, vital.low + vital.resolution, vital.high)
 
 
-def _scale(errors: FloatArray, buckets: IntArray, y: FloatArray) -> FloatArray:
-    """Mean absolute error per bucket, shrunk towards the usual share of the hours' deviation."""
-    prior = PRIOR_SCALE * _deviation(y)
+def _scale(errors: FloatArray, buckets: IntArray, prior: FloatArray, y: FloatArray) -> FloatArray:
+    """Mean absolute error per bucket, shrunk towards `prior`; never quite 0."""
     scale = prior.copy()
     for bucket in range(prior.size):
         inside = np.abs(errors[:, buckets == bucket])
@@ -101,29 +106,30 @@ def _scale(errors: FloatArray, buckets: IntArray, y: FloatArray) -> FloatArray:
     return np.maximum(scale, floor if floor > 0 else np.finfo(float).tiny)
 
 
-def _deviation(y: FloatArray) -> float:
-    """Mean |y - mean of the day before|; 0 where nothing can be compared."""
-    means = trailing_means(y, 24)
-    gaps = np.abs(y[1:] - means[:-1])
-    known = gaps[~np.isnan(gaps)]
+def _deviations(y: FloatArray) -> FloatArray:
+    """|y - mean of the day before| of every hour; NaN where one of them is not known."""
+    if not y.size:
+        return y
+    return np.concatenate(([np.nan], np.abs(y[1:] - trailing_means(y, DAY)[:-1])))
+
+
+def _mean(values: FloatArray) -> float:
+    known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else 0.0
 
 
-def _rhythm(y: FloatArray, season: int) -> FloatArray:
+def _rhythm(deviations: FloatArray, season: int) -> FloatArray:
     """How much more an hour of day deviates than the mean hour, smoothed, shrunk towards 1."""
-    gaps = np.abs(y[1:] - trailing_means(y, 24)[:-1])
-    phases = np.arange(1, y.size) % season
-    known = ~np.isnan(gaps)
-    days = y.size / season
-    if season < 3 or days < 3 or not known.any() or gaps[known].mean() <= 0:
+    known, overall = ~np.isnan(deviations), _mean(deviations)
+    if season < 3 or deviations.size < 3 * season or overall <= 0:
         return np.ones(season)
-    overall = float(gaps[known].mean())
-    sums = np.bincount(phases[known], weights=gaps[known], minlength=season)
-    counts = np.bincount(phases[known], minlength=season)
-    around = np.sum([np.roll(sums, step) for step in (-1, 0, 1)], axis=0)
-    numbers = np.sum([np.roll(counts, step) for step in (-1, 0, 1)], axis=0)
-    prior = RHYTHM_PRIOR_DAYS
-    shares = (around / overall + 3 * prior) / (numbers + 3 * prior)
+    phases = np.flatnonzero(known) % season
+    sums = np.bincount(phases, weights=deviations[known], minlength=season)
+    counts = np.bincount(phases, minlength=season)
+    around, numbers = (np.sum([np.roll(each, step) for step in (-1, 0, 1)], axis=0)
+                       for each in (sums, counts))
+    prior = 3 * RHYTHM_PRIOR_DAYS
+    shares = (around / overall + prior) / (numbers + prior)
     return np.asarray(shares / shares.mean())
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from forecasting import arima, ets, light, mstl, statsforecast_fits, tbats, theta
+from forecasting import arima, baselines, ets, mstl, profile, statsforecast_fits, tbats, theta
 from forecasting.config import HEAVY, SELECTABLE, EngineConfig, config_hash
 from forecasting.documents import Document, GridFacts
 from forecasting.grid import HOUR_S, data_hash, require_utc_hour
@@ -43,23 +43,25 @@ MEMBERS: dict[str, Member] = {
     "theta": Member(heavy=True, advance=theta.advance, path=theta.path),
     "tbats": Member(heavy=True, advance=tbats.advance, path=tbats.path),
     "mstl": Member(heavy=True, advance=mstl.advance, path=mstl.path),
-    "profile": Member(heavy=False, advance=light.advance_profile, path=light.path_profile),
-    "revert": Member(heavy=False, advance=light.advance_revert, path=light.path_revert),
-    "seasonal_naive": Member(heavy=False, advance=light.advance_seasonal_naive,
-                             path=light.path_seasonal_naive),
-    "hour_of_day": Member(heavy=False, advance=light.advance_ring, path=light.path_hour_of_day),
-    "mean_of_last_day": Member(heavy=False, advance=light.advance_ring,
-                               path=light.path_mean_of_last_day),
-    "last_value": Member(heavy=False, advance=light.advance_ring, path=light.path_last_value),
+    "profile": Member(heavy=False, advance=profile.advance, path=profile.path),
+    "revert": Member(heavy=False, advance=baselines.advance_revert, path=baselines.path_revert),
+    "seasonal_naive": Member(heavy=False, advance=baselines.advance_seasonal_naive,
+                             path=baselines.path_seasonal_naive),
+    "hour_of_day": Member(heavy=False, advance=baselines.advance_ring,
+                          path=baselines.path_hour_of_day),
+    "mean_of_last_day": Member(heavy=False, advance=baselines.advance_ring,
+                               path=baselines.path_mean_of_last_day),
+    "last_value": Member(heavy=False, advance=baselines.advance_ring,
+                         path=baselines.path_last_value),
 }
 
 _LIGHT_FITS: dict[str, Callable[[FloatArray, int], Fitted]] = {
-    "profile": light.fit_profile,
-    "revert": light.fit_revert,
-    "seasonal_naive": light.fit_seasonal_naive,
-    "hour_of_day": light.fit_hour_of_day,
-    "mean_of_last_day": light.fit_mean_of_last_day,
-    "last_value": light.fit_last_value,
+    "profile": profile.fit,
+    "revert": baselines.fit_revert,
+    "seasonal_naive": baselines.fit_seasonal_naive,
+    "hour_of_day": baselines.fit_hour_of_day,
+    "mean_of_last_day": baselines.fit_mean_of_last_day,
+    "last_value": baselines.fit_last_value,
 }
 
 Fitter = Callable[[FloatArray, tuple[int, ...]], Fitted]

@@ -36,7 +36,7 @@ class DocumentError(ForecastingError):
     """The text is not a model document of a known version."""
 
 
-class FitRefused(ForecastingError):  # noqa: N818 - an outcome that is recorded, not an error
+class FitRefused(ForecastingError):
     """The member has no business with this series; the message is the recorded reason."""
 
 

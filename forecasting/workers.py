@@ -6,13 +6,14 @@ the cores are shared out by processes.
 
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FitTimeoutError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -66,7 +67,7 @@ def fit_many(tasks: Sequence[FitTask], *, workers: int, timeout_s: float) -> Ite
     """
     if not tasks:
         return
-    with _one_thread_each(), _allowed_children(), ProcessPool(
+    with _one_thread_each(), _allowed_children(), _nameless_main(), ProcessPool(
         max_workers=min(workers, len(tasks)), initializer=_warm_up,
         initargs=(_needs_library(tasks),), context=multiprocessing.get_context("spawn"),
     ) as pool:
@@ -149,3 +150,21 @@ def _allowed_children() -> Iterator[None]:
         yield
     finally:
         settings["daemon"] = daemon
+
+
+@contextmanager
+def _nameless_main() -> Iterator[None]:
+    """Keep workers from running the caller's script again, which tasks here never need.
+
+    A spawned process otherwise imports what it finds as `__main__`; where that is a scheduler's
+    own command, it needs settings that a task is not given, and dies.
+    """
+    main = sys.modules["__main__"]
+    hidden: dict[str, Any] = {
+        name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)
+    }
+    vars(main)["__spec__"] = None
+    try:
+        yield
+    finally:
+        vars(main).update(hidden)
