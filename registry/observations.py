@@ -7,7 +7,7 @@ replaced version goes to `observation_revisions`. The same fetch twice changes n
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -44,39 +44,39 @@ _RAW = """
 INSERT INTO raw_payloads (sha256, provider, resource, body) VALUES %s
 ON CONFLICT (sha256) DO NOTHING"""
 
+_KNOWN = """
+SELECT key FROM unnest(CAST(%(keys)s AS bytea[])) AS asked (key) JOIN observations USING (key)"""
+
+_COPY_NEW = f"COPY observations ({_COLUMNS}) FROM STDIN"
+
 _INCOMING = """
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE observations) ON COMMIT DELETE ROWS;
-ALTER TABLE incoming ALTER fetched_at DROP NOT NULL;
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE observations INCLUDING DEFAULTS)
+ON COMMIT DELETE ROWS;
 TRUNCATE incoming"""
 
-_COPY = f"COPY incoming ({_COLUMNS}) FROM STDIN"
+_COPY_INCOMING = f"COPY incoming ({_COLUMNS}) FROM STDIN"
 
-_UPSERT = f"""
-WITH judged AS MATERIALIZED (
-    SELECT i.*, o.key IS NOT NULL AS known
-    FROM incoming i
-    LEFT JOIN observations o ON o.key = i.key
-    WHERE o.key IS NULL
-       OR i.provider_modified_at > o.provider_modified_at
-       OR (o.provider_modified_at IS NULL AND i.provider_modified_at IS NOT NULL)
-       OR (i.provider_modified_at IS NOT DISTINCT FROM o.provider_modified_at
-           AND i.parser_version >= o.parser_version
-           AND ({_prefixed("i", _CONTENT)}) IS DISTINCT FROM ({_prefixed("o", _CONTENT)})
-           AND NOT EXISTS (
-               SELECT 1 FROM raw_payloads came, raw_payloads held
-               WHERE came.sha256 = i.raw_sha256 AND held.sha256 = o.raw_sha256
-                 AND came.stored_at < held.stored_at))
+_SUPERSEDES = f"""(
+    i.provider_modified_at > o.provider_modified_at
+    OR (o.provider_modified_at IS NULL AND i.provider_modified_at IS NOT NULL)
+    OR (i.provider_modified_at IS NOT DISTINCT FROM o.provider_modified_at
+        AND i.parser_version >= o.parser_version
+        AND ({_prefixed("i", _CONTENT)}) IS DISTINCT FROM ({_prefixed("o", _CONTENT)})
+        AND ((SELECT stored_at FROM raw_payloads WHERE sha256 = i.raw_sha256)
+             < (SELECT stored_at FROM raw_payloads WHERE sha256 = o.raw_sha256)) IS NOT TRUE)
+)"""  # noqa: S608 -- constants of this file
+
+_REVISE = f"""
+WITH replaced AS (
+    SELECT o.* FROM incoming i JOIN observations o ON o.key = i.key WHERE {_SUPERSEDES}
 ), kept AS (
     INSERT INTO observation_revisions ({_COLUMNS}, fetched_at)
-    SELECT {_prefixed("o", _COLUMNS)}, o.fetched_at
-    FROM judged j JOIN observations o ON o.key = j.key
-), written AS (
-    INSERT INTO observations ({_COLUMNS}, fetched_at)
-    SELECT {_COLUMNS}, clock_timestamp() FROM judged
-    ON CONFLICT (key) DO UPDATE SET
-        ({_COLUMNS}, fetched_at) = ROW ({_prefixed("excluded", _COLUMNS)}, excluded.fetched_at)
+    SELECT {_COLUMNS}, fetched_at FROM replaced
 )
-SELECT count(*) FILTER (WHERE NOT known), count(*) FILTER (WHERE known) FROM judged"""  # noqa: S608 -- constants of this file
+UPDATE observations o
+SET ({_COLUMNS}, fetched_at) = ROW ({_prefixed("i", _COLUMNS)}, clock_timestamp())
+FROM incoming i JOIN replaced ON replaced.key = i.key
+WHERE o.key = i.key"""  # noqa: S608 -- constants of this file
 
 _REFUSALS = """
 INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
@@ -215,17 +215,35 @@ def _save_observations(
 ) -> Saved:
     newest = _newest(pages, patient_id, provider)
     received = sum(len(page.parsed.observations) for page in pages)
-    if not newest:
-        return Saved(inserted=0, revised=0, unchanged=0)
-    owner = (copy_text(patient_id), copy_text(provider), copy_text(connection_id))
+    known = _known(conn, newest)
+    owner = copy_text(patient_id), copy_text(provider), copy_text(connection_id)
+
+    def lines(*, of_known: bool) -> Iterator[str]:
+        for key, (observation, sha256) in newest.items():
+            if (key in known) is of_known:
+                yield _line(key, observation, owner, f"{sha256}\t{parser_version}")
+
+    copy_in(conn, _COPY_NEW, lines(of_known=False))
+    revised = _revise(conn, lines(of_known=True)) if known else 0
+    inserted = len(newest) - len(known)
+    return Saved(inserted=inserted, revised=revised, unchanged=received - inserted - revised)
+
+
+def _known(conn: Connection, keys: Iterable[bytes]) -> set[bytes]:
+    """Those keys that are stored. The connection's lock keeps others from adding more."""
+    asked = ",".join(rf'"\\x{key.hex()}"' for key in keys)
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_KNOWN, {"keys": f"{{{asked}}}"})
+        return {bytes(key) for key, in cursor}
+
+
+def _revise(conn: Connection, lines: Iterable[str]) -> int:
+    """Let readings replace the stored ones that they supersede; how many did."""
     with raw_cursor(conn) as cursor:
         cursor.execute(_INCOMING)
-    copy_in(conn, _COPY, (_line(key, observation, owner, f"{sha256}\t{parser_version}")
-                          for key, (observation, sha256) in newest.items()))
-    with raw_cursor(conn) as cursor:
-        cursor.execute(_UPSERT)
-        inserted, revised = cursor.fetchone()
-    return Saved(inserted=inserted, revised=revised, unchanged=received - inserted - revised)
+        copy_in(conn, _COPY_INCOMING, lines)
+        cursor.execute(_REVISE)
+        return int(cursor.rowcount)
 
 
 def _newest(

@@ -1,6 +1,7 @@
 """Readings in and out of a real server: history, repetition, order, series."""
 
 import hashlib
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -178,6 +179,20 @@ def test_several_fetches_may_share_a_transaction(engine: Engine) -> None:
                 result=result(page([reading(minute)])))
             assert saved.inserted == 1
     assert len(values(engine)) == 3
+
+
+def test_two_that_save_the_same_fetch_at_once_agree(engine: Engine) -> None:
+    save(engine, result(page([reading(0)])))
+    fetched = result(page([reading(minute) for minute in range(500)], body="once"))
+    saved: list[Saved] = []
+    threads = [threading.Thread(target=lambda: saved.append(save(engine, fetched)))
+               for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.inserted for one in saved) == [0, 0, 499]
+    assert len(values(engine)) == 500
 
 
 def test_a_fetch_that_dies_before_its_commit_leaves_nothing(engine: Engine) -> None:
