@@ -80,7 +80,9 @@ def _seconds(frame: pd.DataFrame) -> IntArray:
     ds = frame["ds"]
     if pd.api.types.is_integer_dtype(ds):
         return ds.to_numpy(dtype=np.int64) * HOUR_S
-    times = pd.to_datetime(ds, utc=True, errors="coerce")
+    if pd.api.types.is_numeric_dtype(ds):
+        raise UserError("ds holds fractions: give times, or whole numbers that count hours")
+    times = pd.to_datetime(ds, utc=True, errors="coerce", format="ISO8601")
     if times.isna().any():
         row = _first(times.isna())
         raise UserError(f"row {row}: ds is {str(ds.iloc[row - 1])[:40]!r}, not a time"
