@@ -4,6 +4,7 @@ Their parameters see the whole window; errors come from refitting at every origi
 stands last; an hour without a reading moves the others on. Every fit needs one observed hour.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -30,10 +31,6 @@ def mean_known(values: FloatArray, fallback: float) -> float:
     """Mean of the observed values, or `fallback` where there is none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else fallback
-
-
-def _shift(ring: FloatArray, value: float) -> FloatArray:
-    return np.append(ring[1:], value)
 
 
 def fit_last_value(y: FloatArray, season: int) -> Fitted:
@@ -74,12 +71,15 @@ def advance_ring(model: Model, y: FloatArray) -> Values:
 
 def advance_seasonal_naive(model: Model, y: FloatArray) -> Values:
     """As `advance_ring`, but an hour without a reading keeps the value of the day before."""
-    ring, last = model.state["ring"], model.state["last"]
-    for value in y:
-        seen = not np.isnan(value)
-        ring = _shift(ring, value if seen else ring[0])
-        last = float(value) if seen else last
-    return {"ring": ring, "last": last}
+    ring, last = model.state["ring"].tolist(), model.state["last"]
+    for value in y.tolist():
+        day_before = ring.pop(0)
+        if math.isnan(value):
+            ring.append(day_before)
+        else:
+            ring.append(value)
+            last = value
+    return {"ring": np.array(ring), "last": last}
 
 
 def path_last_value(model: Model, horizon: int) -> FloatArray:
