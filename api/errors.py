@@ -7,6 +7,7 @@ ApiError
   NotAllowedError       the role may not do this
   ForeignOriginError    a form was sent from another site
   NoForecastError       there is no forecast or severity yet
+  EntryInFutureError    a clinical entry for a time that has not come
   HorizonTooLongError   more hours were asked than are stored
 """
 
@@ -45,3 +46,7 @@ class NoForecastError(ApiError):
 
 class HorizonTooLongError(ApiError):
     """More hours were asked than the stored forecast has."""
+
+
+class EntryInFutureError(ApiError):
+    """effective_at lies in the future: send when it was found, or leave it out for now."""

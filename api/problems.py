@@ -38,6 +38,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NotAllowedError: Kind(403, "not-allowed", "Not allowed"),
     errors.ForeignOriginError: Kind(403, "foreign-origin", "Form from another site"),
     errors.NoForecastError: Kind(404, "nothing-yet", "Nothing computed yet"),
+    errors.EntryInFutureError: Kind(422, "entry-in-future", "Entry in the future"),
     errors.HorizonTooLongError: Kind(422, "horizon-too-long", "Horizon too long"),
 }
 

@@ -1,9 +1,9 @@
 """The wire: what comes in is validated here, what goes out is documented here."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from clinical.news2 import Consciousness
 
@@ -244,6 +244,12 @@ class EntryIn(BaseModel):
     coloured_sputum: bool | None = None
     assessed_condition: Annotated[
         Condition | None, Field(description="the doctor's own verdict")] = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.items():
+            raise ValueError("no item is given: send at least one, such as consciousness")
+        return self
 
     def items(self) -> dict[str, str]:
         """The given items as stored text: true and false, numbers, words."""

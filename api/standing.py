@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from clinical.news2 import PARAMETERS
 from registry.views import Patient
 
 NO_CYCLE = "No cycle has run for this patient yet."
 NOTHING_CURRENT = "No current reading to score."
-NO_POINTS = "No known input scores a point."
-UNKNOWN = "unknown"
+UNKNOWN = "no cycle yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +72,12 @@ def _main_reason(patient: Patient, current: Mapping[str, Any]) -> str:
     if not points:
         return NOTHING_CURRENT
     if not any(points.values()):
-        return NO_POINTS
+        return _no_points(len(points))
     return str(sentences[1] if len(sentences) > 1 else sentences[0])
+
+
+def _no_points(known: int) -> str:
+    if known == len(PARAMETERS):
+        return "No input scores a point."
+    return (f"Known inputs, {known} of {len(PARAMETERS)}, score no point; "
+            "the others are missing.")

@@ -14,7 +14,7 @@ KEY_BYTES = 32
 MIN_LENGTH = 8
 
 
-class WeakPassword(RegistryError):  # noqa: N818 - as its neighbours
+class WeakPassword(RegistryError):
     """The password is shorter than eight characters; choose a longer one."""
 
 

@@ -1,6 +1,7 @@
 """What the doors write: logins, who cares for whom, and clinical entries.
 
     UserExists   the name is taken
+    UserNotFound there is no such login
     UnknownRole  a role other than doctor, operator or service
     EntryExists  another value of that item stands at that very time
 and the errors of `registry.reading` and `registry.database`.
@@ -12,23 +13,27 @@ from datetime import datetime
 from sqlalchemy import create_engine, text
 
 from registry import people_sql as sql
-from registry.database import RegistryError, database_url, transaction
+from registry.database import Connection, NotFound, RegistryError, database_url, transaction
 from registry.passwords import hash_password
-from registry.reading import CONNECT_TIMEOUT_S, PatientNotFound
+from registry.reading import CONNECT_TIMEOUT_S, NUL, PatientNotFound
 from registry.views import Access
 
 ROLES = ("doctor", "operator", "service")
 
 
-class UserExists(RegistryError):  # noqa: N818 - as its neighbours
+class UserExists(RegistryError):
     """The user name is taken; choose another."""
 
 
-class UnknownRole(RegistryError):  # noqa: N818
+class UserNotFound(NotFound):
+    """There is no such login."""
+
+
+class UnknownRole(RegistryError):
     """The role is not doctor, operator or service."""
 
 
-class EntryExists(RegistryError):  # noqa: N818
+class EntryExists(RegistryError):
     """Another value of that item is stored at that very time; send a later effective_at."""
 
 
@@ -45,14 +50,17 @@ class People:
         """Give the connections back."""
         self._engine.dispose()
 
-    def add_user(self, username: str, password: str, role: str) -> None:
-        """A new login. UserExists when the name is taken."""
+    def add_user(
+        self, username: str, password: str, role: str, patients: Sequence[str] | None = (),
+    ) -> tuple[str, ...]:
+        """A new login, with patients in care as `give_care` takes and returns them."""
         if role not in ROLES:
             raise UnknownRole(f"'{role}' is no role: use one of {', '.join(ROLES)}")
         values = {"username": username, "password_hash": hash_password(password), "role": role}
         with transaction(self._engine) as connection:
             if connection.execute(text(sql.ADD_USER), values).first() is None:
                 raise UserExists(f"the user '{username}' exists: choose another name")
+            return _give_care(connection, username, patients)
 
     def set_password(self, username: str, password: str) -> bool:
         """Replace a login's password; False when there is no such login."""
@@ -63,15 +71,10 @@ class People:
     def give_care(self, username: str, patients: Sequence[str] | None) -> tuple[str, ...]:
         """Put patients, or with None all there are now, into a doctor's care; returns the list."""
         with transaction(self._engine) as connection:
-            asked = None if patients is None else list(patients)
-            known = tuple(connection.execute(text(sql.KNOWN), {"patients": asked}).scalars())
-            missing = sorted(set(asked or ()) - set(known))
-            if missing:
-                raise PatientNotFound(
-                    f"no such patient: {', '.join(missing)}; run `vitalcast ingest` first"
-                )
-            connection.execute(text(sql.GIVE_CARE), {"username": username, "patients": list(known)})
-        return known
+            if connection.execute(text(sql.IS_DOCTOR), {"username": username}).first() is None:
+                raise UserNotFound(f"there is no doctor '{username}': add one with "
+                                   "`vitalcast user add`")
+            return _give_care(connection, username, patients)
 
     def record(
         self, access: Access, patient_id: str, items: Mapping[str, str], effective_at: datetime
@@ -79,7 +82,7 @@ class People:
         """Store clinical entries, all or none; sending the same again changes nothing."""
         with transaction(self._engine) as connection:
             values = {"viewer": access.username, "patient": patient_id}
-            if connection.execute(text(sql.MAY_SEE), values).first() is None:
+            if NUL in patient_id or connection.execute(text(sql.MAY_SEE), values).first() is None:
                 raise PatientNotFound
             for item, value in items.items():
                 entry = {**values, "item": item, "value": value, "effective_at": effective_at}
@@ -90,3 +93,16 @@ class People:
                     )
             if "spo2_scale" in items:
                 connection.execute(text(sql.SET_SCALE), values)
+
+
+def _give_care(
+    connection: Connection, username: str, patients: Sequence[str] | None
+) -> tuple[str, ...]:
+    asked = None if patients is None else list(patients)
+    known = tuple(connection.execute(text(sql.KNOWN), {"patients": asked}).scalars())
+    missing = sorted(set(asked or ()) - set(known))
+    if missing:
+        raise PatientNotFound(f"no such patient: {', '.join(missing)}; patients appear when their "
+                              "vendor account is linked")
+    connection.execute(text(sql.GIVE_CARE), {"username": username, "patients": list(known)})
+    return known

@@ -2,13 +2,16 @@
 
 from registry.reading_sql import MAY_SEE
 
-__all__ = ["ADD_USER", "GIVE_CARE", "KNOWN", "MAY_SEE", "RECORD", "SET_PASSWORD", "SET_SCALE"]
+__all__ = ["ADD_USER", "GIVE_CARE", "IS_DOCTOR", "KNOWN", "MAY_SEE", "RECORD", "SET_PASSWORD",
+           "SET_SCALE"]
 
 ADD_USER = """
 INSERT INTO users (username, password_hash, role) VALUES (:username, :password_hash, :role)
 ON CONFLICT DO NOTHING RETURNING 1"""
 
 SET_PASSWORD = "UPDATE users SET password_hash = :password_hash WHERE username = :username"
+
+IS_DOCTOR = "SELECT 1 FROM users WHERE username = :username AND role = 'doctor'"
 
 KNOWN = """
 SELECT patient_id FROM patients

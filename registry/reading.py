@@ -36,6 +36,7 @@ from registry.views import (
 
 LEVELS = (50, 80, 95)
 HOUR = timedelta(hours=1)
+NUL = "\0"
 POOL_SIZE = 10
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
@@ -194,6 +195,8 @@ class Reading:
 
     def _ask(self, statement: str, **values: Any) -> Sequence[Row[Any]]:
         """All rows; asked once more when the pooled connection was cut meanwhile."""
+        if any(isinstance(value, str) and NUL in value for value in values.values()):
+            return ()   # Postgres has no text with a NUL: nothing stored can match
         try:
             return self._run(statement, values)
         except DatabaseUnreachable:

@@ -71,6 +71,15 @@ def percent(share: float | None) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
+def another_than(number: float, text: str) -> bool:
+    """Whether a table's text shows another number; its minus sign is the typographer's."""
+    shown = text.replace("−", "-").split()[0]
+    try:
+        return float(shown) != number
+    except ValueError:
+        return True
+
+
 def embedded_json(value: Any) -> Markup:
     """JSON for a data block: no `<` can end it early."""
     text = orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
@@ -103,4 +112,5 @@ _environment.globals.update(
     asset=_asset, inline=_inline, styles=STYLES, scripts=SCRIPTS,
     standalone_policy=standalone_policy, embedded_json=embedded_json,
 )
+_environment.tests["another_than"] = another_than
 _environment.filters.update(percent=percent, moment=moment, duration=duration)

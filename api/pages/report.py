@@ -23,7 +23,7 @@ PARAMETER_LABELS = {
     **{vital.value: SPECS[vital].label for vital in FORECAST_VITALS},
     "supplemental_oxygen": "Supplemental oxygen", "consciousness": "Consciousness",
 }
-NO_FORECAST = "No forecast yet."
+NO_FORECAST = "no cycle has made one yet"
 YES_NO = {True: "yes", False: "no (air)"}
 
 

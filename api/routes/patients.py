@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 
 from api.answers import Answer, age_minutes
-from api.errors import HorizonTooLongError, NoForecastError
+from api.errors import EntryInFutureError, HorizonTooLongError, NoForecastError
 from api.schemas import (
     EntryIn,
     EntryOut,
@@ -31,6 +31,7 @@ from registry.views import Forecast
 
 VITALS = tuple(vital.value for vital in FORECAST_VITALS)
 LONGEST_SERIES_HOURS = 24 * 90
+CLOCKS_DIFFER = timedelta(minutes=2)
 
 router = APIRouter(
     prefix="/v1/patients", tags=["patients"],
@@ -118,7 +119,10 @@ def models(patient_id: str, principal: SignedIn, readings: Readings) -> Answer:
 def enter(request: Request, patient_id: str, principal: Doctor, entry: EntryIn) -> Answer:
     """Store what a clinician found; the next cycle scores with it."""
     people: People = request.app.state.people
-    effective_at = entry.at(_now(request))
+    now = _now(request)
+    effective_at = entry.at(now)
+    if effective_at > now + CLOCKS_DIFFER:
+        raise EntryInFutureError
     people.record(principal.access, patient_id, entry.items(), effective_at)
     return Answer({
         "patient_id": patient_id, "effective_at": effective_at, "items": entry.items(),

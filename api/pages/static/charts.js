@@ -41,7 +41,7 @@
     {
       label: "history", stroke: colour("--history"), width: 1.5, spanGaps: false,
       // A reading between two gaps has no line: it gets a dot.
-      points: { show: true, size: 3, width: 0, fill: colour("--history"), filter: alone },
+      points: { show: true, size: 4, width: 0, fill: colour("--history"), filter: alone },
     },
     { label: "median", stroke: colour("--median"), width: 2, points: { show: false } },
   ];
@@ -110,12 +110,12 @@
       width: target.clientWidth, height: 190, tzDate: utc, legend: { show: false },
       scales: { x: { time: true, range: () => [chart.start, end] }, y: { range: range(chart) } },
       axes: [
-        { ...axis, space: 64, values: (self, ticks) => ticks.map((tick) => {
+        { ...axis, size: 26, space: 64, values: (self, ticks) => ticks.map((tick) => {
           const date = new Date(tick * 1000);
           return date.getUTCHours() ? `${String(date.getUTCHours()).padStart(2, "0")}:00`
             : date.toLocaleDateString("en-GB", { timeZone: "UTC", day: "numeric", month: "short" });
         }) },
-        { ...axis, size: 44 },
+        { ...axis, size: 44, incrs: chart.digits ? [0.1, 0.2, 0.5, 1, 2, 5] : [1, 2, 5, 10, 20, 50] },
       ],
       series: series(), bands: bands(),
       cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
