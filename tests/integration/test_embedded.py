@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -21,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to change to")
 
 
-@pytest.fixture
-def short() -> Iterator[Path]:
+@contextmanager
+def short_folder() -> Iterator[Path]:
     """A directory with a short name that every user can enter."""
     folder = Path(tempfile.mkdtemp(prefix="vc-", dir="/tmp"))
     folder.chmod(0o755)
@@ -33,10 +34,24 @@ def short() -> Iterator[Path]:
 
 
 @pytest.fixture
+def short() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
 def server(short: Path) -> Iterator[EmbeddedPostgres]:
+    """A server of this test alone, not started yet."""
     server = EmbeddedPostgres(short / "home")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedPostgres]:
+    """A server for the tests that leave it running."""
+    with short_folder() as folder, EmbeddedPostgres(folder / "home") as server:
+        yield server
 
 
 def ask(at: ServerAddress, query: str, *, database: str = "postgres", host: str | None = None,
@@ -54,8 +69,8 @@ def postmaster_pid(server: EmbeddedPostgres) -> int:
     return int((folder / "data" / "postmaster.pid").read_text().split()[0])
 
 
-def test_serves_postgresql_18_over_tcp_and_socket(server: EmbeddedPostgres) -> None:
-    at = server.start()
+def test_serves_postgresql_18_over_tcp_and_socket(running: EmbeddedPostgres) -> None:
+    at = running.address()
     assert ask(at, "SHOW server_version").startswith("18")
     assert ask(at, "SHOW timezone", host=str(at.socket_dir)) == "UTC"
     assert ask(at, "SHOW listen_addresses") == "127.0.0.1"
@@ -63,34 +78,34 @@ def test_serves_postgresql_18_over_tcp_and_socket(server: EmbeddedPostgres) -> N
     assert at.socket_dir.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_wrong_password_is_refused_on_every_way(server: EmbeddedPostgres) -> None:
-    at = server.start()
+def test_a_wrong_password_is_refused_on_every_way(running: EmbeddedPostgres) -> None:
+    at = running.address()
     for host in (at.host, str(at.socket_dir)):
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(at, "SELECT 1", host=host, password="guess")
 
 
-def test_the_password_is_kept_private_and_out_of_repr(server: EmbeddedPostgres) -> None:
-    at = server.start()
-    folder = existing_folder(server.home)
+def test_the_password_is_kept_private_and_out_of_repr(running: EmbeddedPostgres) -> None:
+    at = running.address()
+    folder = existing_folder(running.home)
     assert folder is not None
     assert (folder / "password").stat().st_mode & 0o777 == 0o600
     assert at.password not in repr(at)
-    assert at.password in server.url("x")
+    assert at.password in running.url("x")
 
 
-def test_databases_are_created_once(server: EmbeddedPostgres) -> None:
-    at = server.start()
+def test_databases_are_created_once(running: EmbeddedPostgres) -> None:
+    at = running.address()
     for _ in range(2):
-        server.create_database("it's-one")
+        running.create_database("it's-one")
     assert ask(at, "SELECT current_database()", database="it's-one") == "it's-one"
 
 
-def test_a_second_start_reuses_the_server_and_leaves_it_running(server: EmbeddedPostgres) -> None:
-    at = server.start()
-    with EmbeddedPostgres(server.home) as other:
+def test_a_second_start_reuses_the_server_and_leaves_it_running(running: EmbeddedPostgres) -> None:
+    at = running.address()
+    with EmbeddedPostgres(running.home) as other:
         assert other.address() == at
-    assert server.running()
+    assert running.running()
 
 
 def test_the_context_manager_stops_what_it_started(short: Path) -> None:
@@ -192,10 +207,10 @@ def test_no_mode_of_an_existing_directory_changes(short: Path) -> None:
 
 
 @needs_root
-def test_root_runs_it_as_an_unprivileged_user(server: EmbeddedPostgres) -> None:
-    server.start()
-    assert Path(f"/proc/{postmaster_pid(server)}").stat().st_uid == server_account(server.home).uid
-    assert server_account(server.home).uid != 0
+def test_root_runs_it_as_an_unprivileged_user(running: EmbeddedPostgres) -> None:
+    account = server_account(running.home)
+    assert Path(f"/proc/{postmaster_pid(running)}").stat().st_uid == account.uid
+    assert account.uid != 0
 
 
 @needs_root
