@@ -16,7 +16,7 @@ from forecasting import accuracy
 from forecasting.config import EngineConfig
 from forecasting.documents import Document
 from forecasting.ensemble import fit_ensemble, forecast_ensemble
-from forecasting.members import Provenance
+from forecasting.members import Provenance, forecast
 from forecasting.types import FitRefused, FloatArray
 from forecasting.workers import FITTED, FitOutcome, FitTask, fit_many
 
@@ -44,7 +44,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowResult:
-    """Scores of one window; `refused` says why there is no ensemble forecast, else it is empty."""
+    """Scores of one window: of every member that was fitted, whether it counted or not.
+
+    `refused` says why there is no ensemble forecast, else it is empty.
+    """
 
     window: Window
     scale: float
@@ -102,8 +105,8 @@ def judge(window: Window, outcomes: Sequence[FitOutcome], config: EngineConfig,
                             refused=str(refusal))
     return WindowResult(
         window=window, scale=scale, failures=failures,
-        members={name: _scores(window.test, np.array(each["path"]), scale)
-                 for name, each in made.members.items()},
+        members={name: _scores(window.test, forecast(document, config.horizon), scale)
+                 for name, document in documents.items()},
         ensemble=_scores(window.test, made.point, scale),
         coverage={level: accuracy.coverage(window.test, *bounds)
                   for level, bounds in made.bounds.items()},
@@ -117,7 +120,7 @@ def held_out_from(window: Window) -> datetime:
     return window.start + timedelta(hours=window.train.size)
 
 
-def _scores(actual: FloatArray, forecast: FloatArray, scale: float) -> Scores:
-    mae = accuracy.mae(actual, forecast)
+def _scores(actual: FloatArray, path: FloatArray, scale: float) -> Scores:
+    mae = accuracy.mae(actual, path)
     return Scores(mae=mae, mase=mae / scale if scale > 0 else float("nan"),
-                  smape=accuracy.smape(actual, forecast))
+                  smape=accuracy.smape(actual, path))
