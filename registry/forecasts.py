@@ -5,14 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 from sqlalchemy import text
 
 from registry.database import Connection, execute_rows
-
-Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 LEVELS = (50, 80, 95)
 
@@ -66,8 +62,8 @@ class ForecastRow:
     document_id: str | None = None
     state_hash: str | None = None
     reason: str | None = None
-    point: Numbers = ()
-    bounds: Mapping[int, tuple[Numbers, Numbers]]
+    point: Sequence[float] = ()
+    bounds: Mapping[int, tuple[Sequence[float], Sequence[float]]]
     members: Mapping[str, Any]
     absent: Mapping[str, str]
 
@@ -147,11 +143,11 @@ def _forecast(row: Any) -> ForecastRow:
 
 def _bound_columns(row: ForecastRow) -> list[list[float | None]]:
     """The six arrays in the order of `_BOUNDS`; empty where there is no forecast."""
-    none: tuple[Numbers, Numbers] = ((), ())
+    none: tuple[Sequence[float], Sequence[float]] = ((), ())
     return [_numbers(side) for level in LEVELS for side in row.bounds.get(level, none)]
 
 
-def _numbers(values: Numbers | Sequence[float | None]) -> list[float | None]:
+def _numbers(values: Sequence[float | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 

@@ -64,7 +64,7 @@ def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
 def test_a_forecast_comes_back_bit_for_bit(patients: Engine) -> None:
     given = forecast()
     with transaction(patients) as conn:
-        save_forecasts(conn, [replace(given, point=np.array(given.point))])
+        save_forecasts(conn, [given])
         (found,) = forecasts_to_evaluate(conn, ["p1"], NOON + HOUR, NOON)
     assert list(found.point) == given.point
     assert found.bounds[95] == ((95.0, 1.0), (2.0, 3.0))
