@@ -3,7 +3,10 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,8 @@ from forecasting.members import Provenance, fit
 from forecasting.types import FloatArray
 from forecasting.workers import FAILED, FITTED, TIMEOUT, TOO_LITTLE_DATA, FitTask, fit_many
 from tests.reference import series
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Deadly(EngineConfig):
@@ -92,3 +97,24 @@ def test_the_environment_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_task_starts_no_process() -> None:
     assert list(fit_many([], workers=2, timeout_s=1)) == []
 
+
+
+UNGUARDED = """
+import sys
+from tests.reference import series
+from forecasting.config import EngineConfig
+from forecasting.members import Provenance
+from forecasting.workers import FitTask, fit_many
+task = FitTask(key=1, member="profile", y=series.rhythm(), start=series.START,
+               config=EngineConfig(), provenance=Provenance(code_version="test"))
+print([each.status for each in fit_many([task], workers=1, timeout_s=60)])
+assert sys.modules["__main__"].__file__.endswith("script.py")
+"""
+
+
+def test_workers_do_not_run_the_callers_script_again(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    run = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True,
+                         text=True, check=True, timeout=60,
+                         env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert run.stdout == "['fitted']\n"
