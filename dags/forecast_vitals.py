@@ -13,6 +13,7 @@ def forecast_vitals() -> None:
     @task
     def load_config() -> str:
         from airflow.sdk import Variable
+
         from vitalcast.jobs.configure import use_config
         from vitalcast.wiring import open_system
 

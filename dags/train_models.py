@@ -15,6 +15,7 @@ def train_models() -> None:
     @task
     def load_config() -> str:
         from airflow.sdk import Variable
+
         from vitalcast.jobs.configure import use_config
         from vitalcast.wiring import open_system
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import text
 
@@ -24,7 +24,7 @@ _DAILY = """
 SELECT patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
        coalesce(civil_date, CAST(effective_start AT TIME ZONE 'UTC'
            + make_interval(secs => coalesce(utc_offset_s, 0)) AS date)) AS civil_date,
-       context, granularity, statistic
+       make_interval(secs => utc_offset_s) AS utc_offset, context, granularity, statistic
 FROM observations
 WHERE patient_id = ANY(:patients) AND vital = ANY(:vitals) AND quality = 'ok'
   AND effective_start >= :since AND effective_start < :until
@@ -44,6 +44,7 @@ class DailyReading:
     value: float
     time: datetime
     civil_date: date
+    utc_offset: timedelta | None
     context: str
     granularity: str
     statistic: str
@@ -91,5 +92,6 @@ def _dated(
             "since": since, "until": until}):
         found[row.patient_id].append(DailyReading(
             vital=Vital(row.vital), value=row.value, time=row.time, civil_date=row.civil_date,
-            context=row.context, granularity=row.granularity, statistic=row.statistic))
+            utc_offset=row.utc_offset, context=row.context, granularity=row.granularity,
+            statistic=row.statistic))
     return found

@@ -153,7 +153,7 @@ class AirflowClient:
         found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=id&limit=100")["dag_runs"]
         return [run for run in found if run.get("partition_key") == key]
 
-    def task_states(self, dag: str, run_id: str) -> list[tuple[str, str | None]]:
-        """Task id and state of every task instance of one run."""
-        found = self._call("GET", f"/dags/{dag}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        return [(task["task_id"], task["state"]) for task in found]
+    def tasks(self, dag: str, run_id: str) -> list[dict[str, Any]]:
+        """Every task instance of one run."""
+        found = self._call("GET", f"/dags/{dag}/dagRuns/{run_id}/taskInstances?limit=200")
+        return list(found["task_instances"])

@@ -6,12 +6,13 @@ Exit codes: 0 done, 1 a job failed, 2 what was asked cannot be done (the message
 import sys
 from importlib.metadata import entry_points
 
-import click
 import typer
 from rich.console import Console
 
+from providers.errors import ProviderError
 from registry.database import RegistryError
 from vitalcast.commands import backtest, cycle, local, score
+from vitalcast.embedded import EmbeddedPostgresError
 from vitalcast.errors import UserError
 
 app = typer.Typer(
@@ -44,13 +45,8 @@ def main() -> None:
     """Run the command line; errors a person can act on are told without a traceback."""
     _add_commands_from_above()
     try:
-        code = app(standalone_mode=False)
-    except (UserError, RegistryError) as error:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {error}", soft_wrap=True)
+        app()
+    except (UserError, RegistryError, EmbeddedPostgresError, ProviderError) as error:
+        Console(stderr=True).print("error:", str(error), style="red", markup=False,
+                                   highlight=False, soft_wrap=True)
         sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.Abort:
-        sys.exit(130)
-    sys.exit(code or 0)

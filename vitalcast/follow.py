@@ -71,13 +71,20 @@ def _done(cycle: Cycle, runs: dict[str, list[Run]]) -> bool:
         return False
     if not all(runs.values()):
         return False
-    trained = runs["train_models"][-1]
-    states = dict(cycle.client.task_states("train_models", trained["dag_run_id"]))
-    source = trained if states.get("publish") == "success" else runs["ingest_vitals"][-1]
-    forecast = runs["forecast_vitals"][-1]
-    evaluated = runs["evaluate_models"][-1]
-    return bool(source["end_date"] <= forecast["start_date"]
-                and forecast["end_date"] <= evaluated["start_date"])
+    forecast, evaluated = runs["forecast_vitals"][-1], runs["evaluate_models"][-1]
+    source = _published(cycle, runs["train_models"][-1]) \
+        or _published(cycle, runs["ingest_vitals"][-1])
+    made = _published(cycle, forecast)
+    return bool(source and made and source <= forecast["start_date"]
+                and made <= evaluated["start_date"])
+
+
+def _published(cycle: Cycle, run: Run) -> str | None:
+    """When a run began to tell those who wait for it; None when it had nothing to tell."""
+    for task in cycle.client.tasks(run["dag_id"], run["dag_run_id"]):
+        if task["task_id"] == "publish" and task["state"] == "success":
+            return str(task["start_date"])
+    return None
 
 
 def _state(runs: dict[str, list[Run]]) -> str:
@@ -90,8 +97,8 @@ def _raise_failed(cycle: Cycle, runs: dict[str, list[Run]]) -> None:
     for dag, found in runs.items():
         for run in found:
             if run["state"] == "failed":
-                states = cycle.client.task_states(dag, run["dag_run_id"])
-                failed = sorted({name for name, state in states if state == "failed"})
+                tasks = cycle.client.tasks(dag, run["dag_run_id"])
+                failed = sorted({one["task_id"] for one in tasks if one["state"] == "failed"})
                 raise CycleFailed(
                     f"{dag} failed at {', '.join(failed)}: read the log of that task in Airflow, "
                     f"run {run['dag_run_id']}, or in the folder airflow/logs of VITALCAST_HOME")

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(
         default="", description="any PostgreSQL ≥ 15; empty = the embedded one")]
     airflow_database_url: Annotated[str, Field(
-        default="", description="Airflow's metadata; empty = database `airflow` of the same server")]
+        default="", description="Airflow's metadata; empty = a database beside it")]
     secret_key: Annotated[str, Field(
         default="", repr=False,
         description="signs logins; empty = made once and kept in the home folder")]
@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         default=0, ge=0, le=256,
         description="fitting processes per training shard; 0 = cores ÷ shards")]
     retain_days: Annotated[int, Field(
-        default=90, ge=1, description="model documents no alias or forecast needs are kept so long")]
+        default=90, ge=1, description="days that model documents nobody needs are kept")]
     token_minutes: Annotated[int, Field(
         default=60, ge=1, le=1440, description="how long an API login lasts")]
 
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Settings from the environment. UserError names the variable that cannot be read."""
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         faults = "; ".join(
             f"VITALCAST_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"

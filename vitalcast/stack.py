@@ -87,7 +87,7 @@ def running_stack(
         step("API and doctor's page")
         api_url = _start_api(supervisor, local)
         step("Airflow: metadata")
-        airflow = _airflow_place(local, urls, keys, dataset)
+        airflow = _airflow_place(local, urls, keys)
         run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
         step("Airflow: scheduler, dag-processor, API server")
         _start_airflow(supervisor, airflow, local, schedule)
@@ -110,7 +110,7 @@ def _only_one(home: Path) -> Iterator[None]:
 def _local_settings(
     settings: Settings, keys: Keys, urls: DatabaseUrls, sandbox_url: str,
 ) -> Settings:
-    unlimited = {name: _NO_LIMIT for name in ("withings", "google_health", "oura")}
+    unlimited = dict.fromkeys(("withings", "google_health", "oura"), _NO_LIMIT)
     return settings.model_copy(update={
         "database_url": urls.registry,
         "airflow_database_url": urls.airflow,
@@ -160,9 +160,7 @@ def _start_api(supervisor: Supervisor, settings: Settings) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _airflow_place(
-    settings: Settings, urls: DatabaseUrls, keys: Keys, dataset: Dataset,
-) -> AirflowPlace:
+def _airflow_place(settings: Settings, urls: DatabaseUrls, keys: Keys) -> AirflowPlace:
     root = Path(__file__).resolve().parent.parent
     return AirflowPlace(home=settings.home / "airflow", port=free_port(), keys=keys,
                         database_url=urls.airflow, dags=root / "dags")

@@ -22,7 +22,7 @@ from vitalcast.jobs.configure import use_config
 from vitalcast.keys import load_keys
 from vitalcast.local_database import database_server
 from vitalcast.model_config import ModelConfig, parse_config
-from vitalcast.settings import Settings, load_settings
+from vitalcast.settings import load_settings
 from vitalcast.wiring import System, open_system
 
 Hour = Annotated[str | None, typer.Option(
@@ -119,7 +119,8 @@ def retain(hour: Hour = None, as_json: AsJson = False) -> None:
 
 def migrate(as_json: AsJson = False) -> None:
     """Make or update the tables; safe to run again. Example: vitalcast migrate"""
-    from registry.migrate import current, migrate as upgrade
+    from registry.migrate import current
+    from registry.migrate import migrate as upgrade
 
     with database_server(load_settings()) as urls:
         upgrade(urls.registry)

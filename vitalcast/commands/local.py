@@ -1,6 +1,7 @@
 """`vitalcast demo` and `vitalcast up`: the whole system on this machine, on sandbox vendors."""
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,8 +18,9 @@ from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
 from vitalcast.follow import follow, start_cycle
 from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
-from vitalcast.jobs.overview import save_report, show_patients
-from vitalcast.sandbox_clock import set_clock
+from vitalcast.jobs.overview import show_patients
+from vitalcast.report import save_report
+from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
 from vitalcast.stack import Dataset, RunningStack, running_stack
 from vitalcast.wiring import open_system
@@ -31,6 +33,7 @@ Hour = Annotated[str | None, typer.Option(
 
 _CYCLE_TIMEOUT_S = 45 * 60
 _TICK_S = 20
+_LOG_WIDTH = 140   # a file has no width of its own
 
 
 class Progress:
@@ -120,10 +123,11 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
 
 def _show(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
     system = open_system(stack.settings)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
     worst = show_patients(system, cycle, console)
     if worst is not None:
-        report = save_report(stack, worst)
+        report = save_report(stack.api_url, DOCTOR, stack.keys.doctor_password, worst,
+                             stack.settings.home / "reports")
         progress.step(f"report of the most severe patient, {worst}: {report}")
 
 

@@ -1,0 +1,64 @@
+"""Enrol: everybody the sandbox serves becomes a patient whose account is linked, and in care."""
+
+from secrets import token_urlsafe
+
+from providers.oauth import authorisation_url, exchange_code
+from registry.connections import list_connections, save_connection, set_status
+from registry.database import transaction
+from registry.patients import Patient, patient_ids, save_patients
+from registry.people import People, UserExists
+from vitalcast.keys import Keys
+from vitalcast.sandbox_admin import Subject, consent, subjects
+from vitalcast.wiring import System
+
+DOCTOR = "doctor"
+OPERATOR = "operator"
+
+
+def enrol_sandbox(system: System, root: str, keys: Keys) -> int:
+    """Link every subject of the sandbox at `root`; returns how many there are.
+
+    Patients whom this sandbox does not serve (another dataset in the same database) are unlinked,
+    so that no cycle asks it for them.
+    """
+    served = subjects(root)
+    with transaction(system.engine) as conn:
+        save_patients(conn, [Patient(patient_id=one.subject_id, birth_date=one.birth_date)
+                             for one in served])
+    for subject in served:
+        _link(system, subject)
+    _unlink_others(system, {one.subject_id for one in served})
+    _ensure_logins(system, keys)
+    return len(served)
+
+
+def _link(system: System, subject: Subject) -> None:
+    """The authorisation code flow, as a patient would go through it in a browser."""
+    config = system.oauth(subject.provider)
+    request = authorisation_url(config, token_urlsafe(16), login_hint=subject.subject_id)
+    tokens = exchange_code(config, consent(request), request.code_verifier)
+    with transaction(system.engine) as conn:
+        save_connection(conn, system.cipher, patient_id=subject.subject_id,
+                        provider=subject.provider, tokens=tokens,
+                        provider_user_id=tokens.provider_user_id)
+
+
+def _unlink_others(system: System, served: set[str]) -> None:
+    with transaction(system.engine) as conn:
+        for one in list_connections(conn, patient_ids(conn)):
+            if one.patient_id not in served and one.status == "active":
+                set_status(conn, one.connection_id, "not_linked")
+
+
+def _ensure_logins(system: System, keys: Keys) -> None:
+    people = People(system.settings.database_url)
+    try:
+        for name, password, role in ((DOCTOR, keys.doctor_password, "doctor"),
+                                     (OPERATOR, keys.operator_password, "operator")):
+            try:
+                people.add_user(name, password, role)
+            except UserExists:
+                people.set_password(name, password)
+        people.give_care(DOCTOR, None)
+    finally:
+        people.close()

@@ -1,0 +1,80 @@
+"""Ingest: for every connection, fetch each resource from where its last whole fetch ended.
+
+Payload, observations, refusals and ledger row are one transaction: a run that dies anywhere asks
+again for the same window and ends with the same rows. A vendor's failure is a ledger row, not an
+exception; the next cycle starts where the last whole fetch ended.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from providers.fetching import Client, FetchRequest, FetchResult, Outcome
+from registry.connections import Connection, list_connections, set_status
+from registry.database import transaction
+from registry.observations import save_fetch, watermark
+from registry.patients import patient_ids
+from registry.runs import run
+from vitalcast.cycle import Shard, parse_cycle
+from vitalcast.wiring import System
+
+Figures = dict[str, Any]
+
+
+def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
+    """Fetch this shard's patients up to `cycle`; figures: fetches by outcome, rows by fate."""
+    hour = parse_cycle(cycle)
+    with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
+        figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0,
+                       **{outcome.value: 0 for outcome in Outcome})
+        for connection in _connections(system, Shard.parse(shard)):
+            figures["connections"] += 1
+            _count(figures, _ingest_connection(system, connection, hour))
+    return dict(figures)
+
+
+def _connections(system: System, shard: Shard) -> list[Connection]:
+    with transaction(system.engine) as conn:
+        patients = shard.pick(patient_ids(conn))
+        return [one for one in list_connections(conn, patients) if one.status == "active"]
+
+
+def _count(figures: Figures, counts: Counter[str]) -> None:
+    for name, count in counts.items():
+        figures[name] += count
+
+
+def _ingest_connection(system: System, connection: Connection, hour: datetime) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    client = system.client(connection)
+    try:
+        for resource in client.resources:
+            counts.update(_ingest_resource(system, connection, client, resource, hour))
+    finally:
+        client.close()
+    return counts
+
+
+def _ingest_resource(
+    system: System, connection: Connection, client: Client, resource: str, hour: datetime,
+) -> Counter[str]:
+    start = hour - timedelta(days=system.settings.history_days)
+    with transaction(system.engine) as conn:
+        cursor = watermark(conn, connection.connection_id, resource, hour)
+    result = client.fetch(FetchRequest(resource=resource, start=start, end=hour, cursor=cursor))
+    return _save(system, connection, hour, start, result)
+
+
+def _save(
+    system: System, connection: Connection, hour: datetime, start: datetime, result: FetchResult,
+) -> Counter[str]:
+    with transaction(system.engine) as conn:
+        saved = save_fetch(
+            conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
+            provider=connection.provider, resource=result.resource, cycle=hour,
+            window_start=start, result=result)
+        if result.status is not None:
+            set_status(conn, connection.connection_id, result.status)
+    return Counter({
+        result.outcome.value: 1, "inserted": saved.inserted, "revised": saved.revised,
+        "unchanged": saved.unchanged, "refused": result.refused})

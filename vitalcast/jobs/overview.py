@@ -1,0 +1,74 @@
+"""What a cycle came to, patient by patient, for whoever ran it at a terminal."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from clinical.current import age_text
+from clinical.vitals import FORECAST_VITALS
+from registry.reading import Reading, open_reading
+from registry.views import LOCAL, Forecast, Patient
+from vitalcast.wiring import System
+
+MOST_PATIENTS = 200
+
+_VITALS = [vital.value for vital in FORECAST_VITALS]
+_BAND_STYLE = {"high": "bold red", "medium": "red", "low-medium": "yellow", "low": "green"}
+
+
+def show_patients(system: System, cycle: datetime, console: Console) -> str | None:
+    """Print the patients, most severe first; returns the first one's id, None without any."""
+    reading = open_reading(system.settings.database_url)
+    try:
+        found = reading.patients(LOCAL, limit=MOST_PATIENTS)
+        console.print(_table(reading, cycle, found.patients))
+        if found.total > len(found.patients):
+            console.print(f"… and {found.total - len(found.patients)} more")
+        return found.patients[0].patient_id if found.patients else None
+    finally:
+        reading.close()
+
+
+def _table(reading: Reading, cycle: datetime, patients: tuple[Patient, ...]) -> Table:
+    table = Table(title=f"Patients by severity, cycle of {cycle:%Y-%m-%d %H:%M} UTC")
+    for heading in ("patient", "NEWS2 now", "band", "highest P(≥ 5) ahead",
+                    "heart rate in 1 h / 24 h (80 %)", "forecasts", "newest reading"):
+        table.add_column(heading, no_wrap=True)
+    for patient in patients:
+        forecasts = reading.forecasts(LOCAL, patient.patient_id, _VITALS)
+        made = [one for one in forecasts if one.reason is None]
+        band = patient.band or "not scored"
+        table.add_row(
+            patient.patient_id, _points(patient), f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]",
+            _peak(patient), _heart_rate(made), f"{len(made)} of {len(forecasts)}",
+            _age(patient.newest_reading, cycle))
+    return table
+
+
+def _points(patient: Patient) -> str:
+    score: dict[str, Any] | None = (patient.current or {}).get("score")
+    if not score:
+        return "–"
+    return str(score["total"]) if score["complete"] else f"{score['total']} to {score['max']}"
+
+
+def _peak(patient: Patient) -> str:
+    outlook = patient.outlook or {}
+    if not outlook.get("hours"):
+        return "–"
+    return f"{outlook['peak_probability']:.0%} in {outlook['peak_lead']} h"
+
+
+def _heart_rate(forecasts: list[Forecast]) -> str:
+    one = next((each for each in forecasts if each.vital == "heart_rate"), None)
+    if one is None:
+        return "–"
+    band = one.intervals[80]
+    return " / ".join(f"{one.point[lead]:.0f} ({band.lower[lead]:.0f}–{band.upper[lead]:.0f})"
+                      for lead in (0, -1))
+
+
+def _age(newest: datetime | None, cycle: datetime) -> str:
+    return "never" if newest is None else age_text(max(cycle - newest, timedelta()))

@@ -1,0 +1,28 @@
+"""The doctor's report as a file: fetched from the running page, with its login."""
+
+from pathlib import Path
+
+import requests
+
+from vitalcast.errors import UserError
+
+_TIMEOUT_S = 30
+
+
+def save_report(api_url: str, username: str, password: str, patient_id: str,
+                folder: Path) -> Path:
+    """Write the self-contained report of a patient into `folder`, readable by its owner alone."""
+    with requests.Session() as session:
+        session.headers["Origin"] = api_url
+        session.post(f"{api_url}/login", timeout=_TIMEOUT_S,
+                     data={"username": username, "password": password})
+        answer = session.get(f"{api_url}/patients/{patient_id}/report.html", timeout=_TIMEOUT_S,
+                             allow_redirects=False)
+    if answer.status_code != 200:
+        raise UserError(f"the page answered {answer.status_code} for the report of {patient_id}: "
+                        "read api.log in the home folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / f"{patient_id}.html"
+    file.touch(mode=0o600)
+    file.write_bytes(answer.content)
+    return file

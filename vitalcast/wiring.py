@@ -1,0 +1,101 @@
+"""The only place that builds real things from settings: engine, cipher, vendor clients."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from providers.catalogue import (
+    CATALOGUE,
+    Endpoints,
+    make_client,
+    make_limiter,
+    oauth_config,
+    sandbox_endpoints,
+)
+from providers.fetching import Client
+from providers.limits import Limiter, RateLimit
+from providers.oauth import OAuthConfig, refresh
+from providers.observation import Provider
+from registry.connections import Connection, StoredTokens, TokenCipher
+from registry.database import Engine, open_engine
+from registry.migrate import require_migrated
+from vitalcast.cycle import all_shards
+from vitalcast.errors import UserError
+from vitalcast.settings import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """What the jobs work with."""
+
+    settings: Settings
+    engine: Engine
+    cipher: TokenCipher
+    limiters: dict[Provider, Limiter] = field(default_factory=dict)
+
+    def shards(self) -> list[str]:
+        """The shards of every job, written out."""
+        return all_shards(self.settings.shards)
+
+    def client(self, connection: Connection) -> Client:
+        """A client for one connection; all clients of a vendor share its limiter."""
+        provider = Provider(connection.provider)
+        config = self.oauth(provider)
+        tokens = StoredTokens(self.engine, self.cipher, connection.connection_id,
+                              partial(refresh, config))
+        return make_client(provider, endpoints=self._endpoints(provider), tokens=tokens,
+                           limiter=self._limiter(provider), account=connection.connection_id)
+
+    def oauth(self, provider: Provider) -> OAuthConfig:
+        """The application's OAuth settings at a vendor."""
+        one = self.settings
+        return oauth_config(provider, self._endpoints(provider), one.client_id, one.client_secret,
+                            one.redirect_uri)
+
+    def _endpoints(self, provider: Provider) -> Endpoints:
+        if self.settings.sandbox_url:
+            return sandbox_endpoints(provider, self.settings.sandbox_url)
+        return CATALOGUE[provider].endpoints
+
+    def _limiter(self, provider: Provider) -> Limiter:
+        if provider not in self.limiters:
+            self.limiters[provider] = make_limiter(provider, share_of_limit(
+                rate_limit(self.settings, provider), self.settings.shards))
+        return self.limiters[provider]
+
+
+def open_system(settings: Settings | None = None) -> System:
+    """The system of the settings. UserError or RegistryError when it cannot be opened."""
+    settings = settings or load_settings()
+    if not settings.database_url:
+        raise UserError("no database: set VITALCAST_DATABASE_URL, or use `vitalcast demo`, "
+                        "`vitalcast up` or the job commands, which start the embedded one")
+    if not settings.token_keys:
+        raise UserError("no key for vendor tokens: set VITALCAST_TOKEN_KEYS")
+    engine = open_engine(settings.database_url)
+    require_migrated(engine)
+    keys = [key.strip() for key in settings.token_keys.split(",") if key.strip()]
+    return System(settings=settings, engine=engine, cipher=TokenCipher(keys))
+
+
+def rate_limit(settings: Settings, provider: Provider) -> RateLimit:
+    """The vendor's own limit, or the one that the settings give as `calls/seconds`."""
+    vendor = CATALOGUE[provider].limit
+    text = settings.rate_limits.get(provider.value)
+    if text is None:
+        return vendor
+    try:
+        calls, seconds = text.split("/")
+        return RateLimit(calls=int(calls), period_s=float(seconds), per=vendor.per)
+    except ValueError as error:
+        raise UserError(f"VITALCAST_RATE_LIMITS: {text!r} for {provider} is not calls/seconds: "
+                        "write 120/60") from error
+
+
+def share_of_limit(limit: RateLimit, shards: int) -> RateLimit:
+    """What one shard may use: shards fetch at the same time, each counting for itself.
+
+    A limit per account is not divided, since an account belongs to one shard.
+    """
+    if limit.per == "account":
+        return limit
+    return RateLimit(calls=max(1, limit.calls // shards), period_s=limit.period_s, per=limit.per)
