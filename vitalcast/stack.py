@@ -18,10 +18,13 @@ from vitalcast.airflow import AirflowClient, AirflowPlace
 from vitalcast.errors import UserError
 from vitalcast.keys import Keys, load_keys
 from vitalcast.local_database import DatabaseUrls, database_server
+from vitalcast.model_config import ModelConfig
 from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
 from vitalcast.settings import Settings
 
 DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
+CONFIG_VARIABLE = "vitalcast_model_config"
+CONFIG_HELP = "Model configuration; `vitalcast config --schema` prints what it takes"
 _NO_LIMIT = "1000000/60"
 
 Step = Callable[[str], None]
@@ -174,4 +177,5 @@ def _start_airflow(
         supervisor.start(_with_environment(command, settings, schedule))
     client = AirflowClient(place)
     client.ensure_pools()
+    client.ensure_variable(CONFIG_VARIABLE, ModelConfig().text(), CONFIG_HELP)
     client.await_dags(DAGS)

@@ -33,6 +33,7 @@ Hour = Annotated[str | None, typer.Option(
 
 _CYCLE_TIMEOUT_S = 45 * 60
 _TICK_S = 20
+_DETAIL_S = 10
 _LOG_WIDTH = 140   # a file has no width of its own
 
 
@@ -49,12 +50,12 @@ class Progress:
         """A new step begins."""
         self._console.print(f"[dim]{self._elapsed()}[/dim]  {text}", soft_wrap=True)
 
-    def now(self, text: str) -> None:
-        """Where the present step stands: told when it changes, or after half a minute."""
-        due = time.monotonic() - self._told > 30
-        if text != self._last or due:
-            self.step(f"  {text}")
-            self._last, self._told = text, time.monotonic()
+    def now(self, state: str, detail: str = "") -> None:
+        """Where the present step stands: told when the state changes, the detail now and then."""
+        due = time.monotonic() - self._told > _DETAIL_S
+        if state != self._last or due:
+            self.step(f"  {state}{detail}")
+            self._last, self._told = state, time.monotonic()
 
     def _elapsed(self) -> str:
         seconds = int(time.monotonic() - self._start)
@@ -116,7 +117,7 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
     def tell(state: str) -> None:
         done, total = series_trained(system.engine, cycle)
         fits = f"; {done} of {total} series trained" if "train running" in state else ""
-        progress.now(state + fits)
+        progress.now(state, fits)
 
     follow(running, stack.supervisor, tell, timeout_s=_CYCLE_TIMEOUT_S)
 

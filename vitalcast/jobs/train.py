@@ -6,7 +6,8 @@ with the rows of an undisturbed one. Every fit has an outcome on record; none is
 """
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -15,14 +16,22 @@ from typing import Any, cast
 
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting.config import EngineConfig
-from forecasting.documents import Document, document_id, dumps
+from forecasting.documents import Document, document_id, dumps, loads
 from forecasting.ensemble import champion, fit_ensemble
 from forecasting.grid import Grid, hourly_grid
 from forecasting.members import Provenance
 from forecasting.types import FitRefused
-from forecasting.workers import FitOutcome, FitTask, fit_many
-from registry.database import transaction
-from registry.models import AliasRow, DocumentRow, FitRow, last_trained, save_training
+from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
+from registry.database import Connection, transaction
+from registry.models import (
+    AliasRow,
+    DocumentRow,
+    FitRow,
+    StoredDocument,
+    last_trained,
+    latest_members,
+    save_training,
+)
 from registry.observations import Series, read_series
 from registry.patients import patient_ids
 from registry.runs import run
@@ -44,6 +53,7 @@ class Training:
     cutoff: datetime
     config: EngineConfig
     switched_off: tuple[str, ...]
+    earlier: Mapping[str, StoredDocument] = field(default_factory=dict)
     outcomes: dict[str, FitOutcome] = field(default_factory=dict)
 
     @property
@@ -55,6 +65,21 @@ class Training:
     def complete(self) -> bool:
         """Whether every member has its outcome."""
         return len(self.outcomes) == len(self.config.members)
+
+    def documents(self) -> dict[str, Document]:
+        """What each member goes on with: its new document, or its last good one where it failed."""
+        found: dict[str, Document] = {}
+        for name, outcome in self.outcomes.items():
+            if outcome.document is not None:
+                found[name] = outcome.document
+            elif stand_in := self.stand_in(name):
+                found[name] = loads(stand_in.document)
+        return found
+
+    def stand_in(self, name: str) -> StoredDocument | None:
+        """The earlier document of a member whose fit failed or ran out of time."""
+        failed = self.outcomes[name].status in (FAILED, TIMEOUT)
+        return self.earlier.get(name) if failed else None
 
 
 def train(system: System, *, cycle: str | datetime | None, shard: str,
@@ -78,14 +103,26 @@ def _due(system: System, hour: datetime, shard: Shard, config: ModelConfig) -> l
         patients = shard.pick(patient_ids(conn))
         trained = last_trained(conn, patients)
         found = list(read_series(conn, patients, vitals, start, hour))
+        earlier = _earlier(conn, patients, hour)
     return [
         Training(
             series=series, cutoff=hour, config=config.engine_config(Vital(series.vital)),
             grid=hourly_grid(series.times_s, series.values, start, config.window_hours),
-            switched_off=config.switched_off(Vital(series.vital)))
+            switched_off=config.switched_off(Vital(series.vital)),
+            earlier=earlier[series.patient_id, series.vital])
         for series in found
         if is_due(trained.get((series.patient_id, series.vital)), hour, config.train_every_hours)
     ]
+
+
+def _earlier(
+    conn: Connection, patients: Sequence[str], hour: datetime,
+) -> Mapping[tuple[str, str], dict[str, StoredDocument]]:
+    """Members' last documents from before this cycle, so that running it again finds the same."""
+    found: dict[tuple[str, str], dict[str, StoredDocument]] = defaultdict(dict)
+    for one in latest_members(conn, patients, hour - HOUR):
+        found[one.patient_id, one.vital][one.member] = one
+    return found
 
 
 def is_due(last: datetime | None, hour: datetime, every_hours: int) -> bool:
@@ -113,8 +150,7 @@ def _provenance() -> Provenance:
 
 
 def _save(system: System, training: Training, config_hash: str) -> None:
-    documents = {name: outcome.document for name, outcome in training.outcomes.items()
-                 if outcome.document is not None}
+    documents = training.documents()
     rows, aliases = _documents(training, documents)
     with transaction(system.engine) as conn:
         save_training(
@@ -131,7 +167,7 @@ def _documents(
     if not documents:
         return [], []
     absent = {name: f"{outcome.status}: {outcome.reason}"
-              for name, outcome in training.outcomes.items() if outcome.document is None}
+              for name, outcome in training.outcomes.items() if name not in documents}
     absent.update(dict.fromkeys(training.switched_off, "switched off"))
     try:
         ensemble = fit_ensemble(
@@ -168,11 +204,17 @@ def _fit_rows(
         document = documents.get(name)
         yield FitRow(
             patient_id=training.series.patient_id, vital=training.series.vital, member=name,
-            cutoff=training.cutoff, outcome=outcome.status, reason=outcome.reason or None,
+            cutoff=training.cutoff, outcome=outcome.status, reason=_reason(training, name),
             document_id=document_id(dumps(document)) if document else None,
             config_hash=config_hash, seconds=_known(outcome.seconds),
-            cpu_seconds=_known(outcome.cpu_seconds),
-            host=platform.node())
+            cpu_seconds=_known(outcome.cpu_seconds), host=platform.node())
+
+
+def _reason(training: Training, name: str) -> str | None:
+    reason, stand_in = training.outcomes[name].reason, training.stand_in(name)
+    if stand_in is not None:
+        return f"{reason}; its document of {stand_in.cutoff:%Y-%m-%d %H:%M} UTC stands in"
+    return reason or None
 
 
 def _off_rows(training: Training, config_hash: str) -> Iterator[FitRow]:

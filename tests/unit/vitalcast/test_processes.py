@@ -29,6 +29,13 @@ def alive(pid: int) -> bool:
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
+def check_for_seconds(supervisor: Supervisor, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        supervisor.check()
+        time.sleep(0.05)
+
+
 def test_leaving_the_block_stops_a_process_and_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = (
@@ -69,11 +76,8 @@ def test_a_process_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
 def test_a_process_that_dies_later_is_noticed(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start(Command(name="brief", argv=python("pass")))
-        deadline = time.monotonic() + 10
         with pytest.raises(ProcessFailed, match="brief ended with code 0"):
-            while time.monotonic() < deadline:
-                supervisor.check()
-                time.sleep(0.05)
+            check_for_seconds(supervisor, 10)
 
 
 def test_a_command_that_fails_names_its_log(tmp_path: Path) -> None:
