@@ -89,13 +89,47 @@ LEFT JOIN LATERAL (
 WHERE p.patient_id = :patient AND {_VISIBLE}
 ORDER BY c.provider"""
 
-FORECAST = f"""
-SELECT {_FORECAST_COLUMNS}
+# The answer's text is written by Postgres: on the hot path nobody else reads the numbers.
+_CUT = "[1:coalesce({horizon}, f.horizon)]"
+_INTERVAL = """json_build_object(
+    'lower', array_to_json(f.lower_{level}{cut}), 'upper', array_to_json(f.upper_{level}{cut}))"""
+
+
+def _body(horizon: str, unit: str) -> str:
+    cut = _CUT.format(horizon=horizon)
+    intervals = ", ".join(
+        f"'{level}', {_INTERVAL.format(level=level, cut=cut)}" for level in (50, 80, 95))
+    return f"""CAST(json_build_object(
+    'patient_id', p.patient_id, 'vital', f.vital, 'unit', CAST({unit} AS text),
+    'cutoff', to_char(f.cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'horizon', coalesce({horizon}, f.horizon), 'stored_horizon', f.horizon,
+    'document_id', f.document_id, 'reason', f.reason, 'point', array_to_json(f.point{cut}),
+    'intervals', json_build_object({intervals}),
+    'members', f.members, 'absent', f.absent) AS text)"""
+
+
+# $1 viewer, $2 patient, $3 vital, $4 unit, $5 horizon or null. No forecast yet: a row of nulls.
+LATEST_FORECAST = f"""
+PREPARE latest_forecast (text, text, text, text, integer) AS
+SELECT f.horizon, CASE WHEN f.cutoff IS NOT NULL THEN {_body("$5", "$4")} END
 FROM patients p
 LEFT JOIN LATERAL (
-    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = :vital
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = $3
     ORDER BY x.cutoff DESC LIMIT 1) f ON true
-WHERE p.patient_id = :patient AND {_VISIBLE}"""
+WHERE p.patient_id = $2 AND {_VISIBLE.replace(":viewer", "$1")}"""
+
+EXECUTE_LATEST_FORECAST = "EXECUTE latest_forecast (%s, %s, %s, %s, %s)"
+
+FORECAST_BODIES = f"""
+SELECT {_body("NULL", "v.unit")} AS body
+FROM patients p
+CROSS JOIN unnest(CAST(:vitals AS text[]), CAST(:units AS text[]))
+    WITH ORDINALITY AS v(vital, unit, position)
+CROSS JOIN LATERAL (
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = v.vital
+    ORDER BY x.cutoff DESC LIMIT 1) f
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY v.position"""
 
 FORECASTS = f"""
 SELECT {_FORECAST_COLUMNS}

@@ -143,13 +143,16 @@ def _forecast(conn: Connection, patient: str, vital: str) -> ForecastRow:
     median = level + 0.7 * spread * np.sin(2 * np.pi * (leads + 19) / 24)
     width = spread * (0.5 + 0.5 * np.sqrt(leads / HORIZON))
     spec = SPECS[Vital(vital)]
-    bounds = {level: tuple(np.clip(median + sign * z * width, spec.low, spec.high)
-                           for sign in (-1, 1)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))}
+
+    def bound(score: float) -> list[float]:
+        return [float(one) for one in np.clip(median + score * width, spec.low, spec.high)]
+
     return ForecastRow(
-        patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, point=median,
-        document_id=_document(conn, patient, vital), bounds=bounds,  # type: ignore[arg-type]
+        patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, point=bound(0),
+        document_id=_document(conn, patient, vital),
+        bounds={level: (bound(-z), bound(z)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))},
         members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2},
-                        "path": median.tolist()} for name in MEMBERS},
+                        "path": bound(0)} for name in MEMBERS},
         absent={"tbats": "timeout: no fit within 20 s", "arima": "switched off for this vital"})
 
 

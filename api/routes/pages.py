@@ -39,19 +39,17 @@ def login(
         return render.page("login.html", status=status, next=_local(next),
                            fault=str(error) or "The name or the password is wrong.")
     tokens: Tokens = request.app.state.tokens
-    settings: ApiSettings = request.app.state.settings
     answer = RedirectResponse(_local(next), status_code=303)
     answer.set_cookie(COOKIE, tokens.issue(principal), max_age=tokens.seconds, httponly=True,
-                      samesite="lax", secure=settings.cookie_secure)
+                      samesite="lax", secure=_over_tls(request))
     return answer
 
 
 @router.post("/logout", dependencies=[Depends(own_form)])
 async def logout(request: Request) -> Response:
     """Forget the cookie."""
-    settings: ApiSettings = request.app.state.settings
     answer = RedirectResponse("/login", status_code=303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=settings.cookie_secure)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_over_tls(request))
     return answer
 
 
@@ -97,6 +95,11 @@ def _local(address: str) -> str:
     """Only a path of this site is gone back to, never another site's address."""
     safe = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if safe and address.isprintable() else "/"
+
+
+def _over_tls(request: Request) -> bool:
+    """A cookie that was set over TLS must not travel without."""
+    return request.url.scheme == "https"
 
 
 def _now(request: Request) -> datetime:

@@ -186,6 +186,12 @@ def test_a_patient_out_of_care_is_not_found_as_one_that_does_not_exist(
     is_problem(doctor.get(path.format("nul%00")), 404, "patient-not-found")
 
 
+def test_what_one_doctor_was_answered_is_not_answered_to_another(sign_in: SignIn) -> None:
+    path = "/v1/patients/ill/forecasts/heart_rate"
+    assert sign_in("doctor").get(path).status_code == 200
+    is_problem(sign_in("colleague").get(path), 404, "patient-not-found")
+
+
 def test_another_patients_model_document_is_not_found(
     doctor: Client, operator: Client
 ) -> None:
@@ -421,12 +427,13 @@ def test_an_unreachable_database_is_a_503_that_names_no_host() -> None:
     assert "sesame" not in str(body)
 
 
-def test_a_cut_connection_is_replaced(doctor: Client, ward: Engine) -> None:
-    assert doctor.get("/v1/patients").status_code == 200
+@pytest.mark.parametrize("path", ["/v1/patients", "/v1/patients/ill/forecasts/spo2"])
+def test_a_cut_connection_is_replaced(doctor: Client, ward: Engine, path: str) -> None:
+    assert doctor.get(path).status_code == 200
     with transaction(ward) as conn:
         conn.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                           "WHERE pid <> pg_backend_pid() AND datname = current_database()"))
-    assert doctor.get("/v1/patients").status_code == 200
+    assert doctor.get(path).status_code == 200
 
 
 def test_the_read_side_cannot_write(app: FastAPI) -> None:
