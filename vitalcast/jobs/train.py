@@ -84,11 +84,15 @@ class Training:
 
 def train(system: System, *, cycle: str | datetime | None, shard: str,
           config_hash: str) -> Figures:
-    """Train what is due in this shard; figures: series and fits by outcome."""
+    """Train what is due in this shard; figures: series trained at this cycle, fits by outcome.
+
+    A run that goes on after a killed one counts the series of both: whoever waits for new models
+    has to be told of all of them.
+    """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="train", cycle=hour, shard=shard) as figures:
-        due = _due(system, hour, Shard.parse(shard), config)
-        figures.update(series=len(due), fitted=0, failed=0, timeout=0, too_little_data=0)
+        due, done = _due(system, hour, Shard.parse(shard), config)
+        figures.update(series=len(due) + done, fitted=0, failed=0, timeout=0, too_little_data=0)
         for training in _fitted(due, config, system.settings.fit_workers):
             _save(system, training, config_hash)
             for outcome in training.outcomes.values():
@@ -96,7 +100,10 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
     return dict(figures)
 
 
-def _due(system: System, hour: datetime, shard: Shard, config: ModelConfig) -> list[Training]:
+def _due(
+    system: System, hour: datetime, shard: Shard, config: ModelConfig,
+) -> tuple[list[Training], int]:
+    """The series to train, and how many were trained at this cycle already."""
     start = hour - config.window_hours * HOUR
     vitals = [vital.value for vital in FORECAST_VITALS]
     with transaction(system.engine) as conn:
@@ -104,7 +111,7 @@ def _due(system: System, hour: datetime, shard: Shard, config: ModelConfig) -> l
         trained = last_trained(conn, patients)
         found = list(read_series(conn, patients, vitals, start, hour))
         earlier = _earlier(conn, patients, hour)
-    return [
+    due = [
         Training(
             series=series, cutoff=hour, config=config.engine_config(Vital(series.vital)),
             grid=hourly_grid(series.times_s, series.values, start, config.window_hours),
@@ -113,6 +120,7 @@ def _due(system: System, hour: datetime, shard: Shard, config: ModelConfig) -> l
         for series in found
         if is_due(trained.get((series.patient_id, series.vital)), hour, config.train_every_hours)
     ]
+    return due, sum(last == hour for last in trained.values())
 
 
 def _earlier(
