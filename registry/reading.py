@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, Row, TextClause, create_engine, text
 
+from forecasting.config import BASELINES
 from registry import reading_sql as sql
 from registry.database import (
     DatabaseUnreachable,
@@ -27,6 +28,7 @@ from registry.database import (
 from registry.migrate import require_migrated
 from registry.views import (
     Access,
+    Accuracy,
     Entry,
     Forecast,
     Freshness,
@@ -105,9 +107,11 @@ class Reading:
             raise PatientNotFound
         return _patient(rows[0])
 
-    def entries(self, access: Access, patient_id: str) -> tuple[Entry, ...]:
-        """The newest clinical entry of each item."""
-        rows = self._ask_patient(sql.ENTRIES, access, patient_id)
+    def entries(
+        self, access: Access, patient_id: str, since: datetime
+    ) -> tuple[Entry, ...]:
+        """Clinical entries that took effect since then, newest first."""
+        rows = self._ask_patient(sql.ENTRIES, access, patient_id, since=since)
         return tuple(Entry(**row._mapping) for row in rows)
 
     # --- readings ---------------------------------------------------------------------------
@@ -175,6 +179,14 @@ class Reading:
         """The latest forecast of each vital that has one, in the order asked."""
         rows = self._ask_patient(sql.FORECASTS, access, patient_id, vitals=list(vitals))
         return tuple(_forecast(row) for row in rows)
+
+    def accuracy(
+        self, access: Access, patient_id: str, vitals: Sequence[str], span: timedelta
+    ) -> tuple[Accuracy, ...]:
+        """How the last `span` of forecasts did, for each vital that has a scored one."""
+        rows = self._ask_patient(sql.ACCURACY, access, patient_id, vitals=list(vitals),
+                                 baselines=list(BASELINES), span=span)
+        return tuple(Accuracy(**row._mapping) for row in rows)
 
     def severity(self, access: Access, patient_id: str) -> Severity | None:
         """The latest severity, None before the first cycle."""

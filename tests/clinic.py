@@ -7,6 +7,7 @@ empty   never a reading                         other   in nobody's care
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -17,9 +18,16 @@ from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting.grid import hourly_grid
 from registry import tables
 from registry.database import Connection, transaction
-from registry.forecasts import ForecastRow, save_forecasts, save_severities
+from registry.forecasts import (
+    EvaluationRow,
+    ForecastRow,
+    save_evaluations,
+    save_forecasts,
+    save_severities,
+)
 from registry.observations import Series, read_series
 from registry.passwords import hash_password
+from vitalcast.jobs.evaluate import score_forecast
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.model_config import ModelConfig
 
@@ -44,6 +52,8 @@ LEVELS: dict[str, dict[str, float]] = {
 LEVELS["mother"] = LEVELS["other"] = LEVELS["well"]
 SPREAD = {"heart_rate": 6, "respiratory_rate": 1.2, "systolic_bp": 6, "diastolic_bp": 4,
           "body_temperature": 0.2, "spo2": 0.8}
+SCORED = ("ill", "well")
+SCORED_EVERY_HOURS = 6
 MEMBERS = ("profile", "revert", "ets", "theta", "last_value")
 
 
@@ -54,12 +64,14 @@ def open_ward(engine: Engine) -> None:
         for patient in LEVELS:
             _readings(conn, patient)
         _entries(conn)
-        rows = [_forecast(conn, patient, vital.value)
+        rows = [_forecast(patient, vital.value, _document(conn, patient, vital.value))
                 for patient in LEVELS for vital in FORECAST_VITALS]
         save_forecasts(conn, rows)
         scored = severity_rows(conn, [name for name in PATIENTS if name != "empty"], CYCLE,
                                ModelConfig(), rows, _grids(conn))
         save_severities(conn, scored)
+        save_evaluations(conn, [row for patient, vital, grid in _observed(conn)
+                                for row in _evaluations(patient, vital, grid)])
         conn.execute(insert(tables.runs), [
             {"job": "forecast", "cycle": CYCLE, "shard": "0/1", "status": "done", "figures": {}}])
 
@@ -133,8 +145,8 @@ def _entries(conn: Connection) -> None:
          "entered_by": "doctor"} for patient, item, value in items])
 
 
-def _forecast(conn: Connection, patient: str, vital: str) -> ForecastRow:
-    if vital not in LEVELS[patient]:
+def _forecast(patient: str, vital: str, document: str | None) -> ForecastRow:
+    if document is None:
         return ForecastRow(
             patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, bounds={}, members={},
             absent={}, reason="too little data: 0 of the 24 hours that a forecast needs")
@@ -147,16 +159,32 @@ def _forecast(conn: Connection, patient: str, vital: str) -> ForecastRow:
     def bound(score: float) -> list[float]:
         return [float(one) for one in np.clip(median + score * width, spec.low, spec.high)]
 
+    paths = {name: bound(0) for name in MEMBERS} | {"last_value": [bound(0)[0]] * HORIZON}
     return ForecastRow(
         patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, point=bound(0),
-        document_id=_document(conn, patient, vital),
+        document_id=document,
         bounds={level: (bound(-z), bound(z)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))},
-        members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2},
-                        "path": bound(0)} for name in MEMBERS},
+        members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2}, "path": path}
+                 for name, path in paths.items()},
         absent={"tbats": "timeout: no fit within 20 s", "arima": "switched off for this vital"})
 
 
-def _document(conn: Connection, patient: str, vital: str) -> str:
+def _observed(conn: Connection) -> list[tuple[str, str, Any]]:
+    """Hourly means of the days before the cycle, of the patients whose forecasts are scored."""
+    return [(one.patient_id, one.vital, grid.values) for one, grid in _grids(conn)
+            if one.patient_id in SCORED]
+
+
+def _evaluations(patient: str, vital: str, observed: Any) -> list[EvaluationRow]:
+    """The forecast of now, as if it had been made at the same hours of the days before."""
+    made = _forecast(patient, vital, "earlier")
+    cutoffs = [CYCLE - hours * HOUR for hours in range(1, 8 * 24, SCORED_EVERY_HOURS)]
+    return [score_forecast(replace(made, cutoff=cutoff), observed, CYCLE) for cutoff in cutoffs]
+
+
+def _document(conn: Connection, patient: str, vital: str) -> str | None:
+    if vital not in LEVELS[patient]:
+        return None
     text = f'{{"schema":"vitalcast.model/1","member":"ensemble","series":"{patient} {vital}"}}'
     name = hashlib.sha256(text.encode()).hexdigest()
     conn.execute(insert(tables.model_documents), [{
