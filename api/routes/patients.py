@@ -10,10 +10,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.answers import Answer, age_minutes
 from api.cache import BriefCache
-from api.errors import EntryInFutureError, HorizonTooLongError, NoForecastError
+from api.entries import EntryIn, EntryOut, record
+from api.errors import HorizonTooLongError, NoForecastError
 from api.schemas import (
-    EntryIn,
-    EntryOut,
+    AccuracyOut,
     ForecastOut,
     ForecastsOut,
     ForecastVital,
@@ -33,7 +33,7 @@ from registry.reading import Reading
 
 UNITS = {vital.value: SPECS[vital].unit for vital in FORECAST_VITALS}
 LONGEST_SERIES_HOURS = 24 * 90
-CLOCKS_DIFFER = timedelta(minutes=2)
+ACCURACY_DAYS = 7
 
 router = APIRouter(
     prefix="/v1/patients", tags=["patients"],
@@ -116,6 +116,15 @@ def _latest_forecast(
     return body.encode()
 
 
+@router.get("/{patient_id}/accuracy", response_model=AccuracyOut)
+def accuracy(patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """How the forecasts of the last seven days did, beside the best baseline."""
+    span = timedelta(days=ACCURACY_DAYS)
+    found = readings.accuracy(principal.access, patient_id, list(UNITS), span)
+    vitals = [{**asdict(one), "unit": UNITS[one.vital]} for one in found]
+    return Answer({"patient_id": patient_id, "days": ACCURACY_DAYS, "vitals": vitals})
+
+
 @router.get("/{patient_id}/severity", response_model=SeverityOut)
 def severity(patient_id: str, principal: Reader, readings: Readings) -> Answer:
     """Severity now and over the forecast, with its inputs, their ages and the explanation."""
@@ -137,15 +146,8 @@ def models(patient_id: str, principal: SignedIn, readings: Readings) -> Answer:
 def enter(request: Request, patient_id: str, principal: Doctor, entry: EntryIn) -> Answer:
     """Store what a clinician found; the next cycle scores with it."""
     people: People = request.app.state.people
-    now = _now(request)
-    effective_at = entry.at(now)
-    if effective_at > now + CLOCKS_DIFFER:
-        raise EntryInFutureError
-    people.record(principal.access, patient_id, entry.items(), effective_at)
-    return Answer({
-        "patient_id": patient_id, "effective_at": effective_at, "items": entry.items(),
-        "entered_by": principal.username,
-    }, status_code=201)
+    stored = record(people, principal, patient_id, entry, _now(request))
+    return Answer(stored.model_dump(), status_code=201)
 
 
 def _patient(found: Standing, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from requests import Response
 from sqlalchemy import Engine, text
 
-from api import schemas
+from api import entries, schemas
 from api.app import create_app
 from api.security import Principal, Role, Tokens
 from api.settings import ApiSettings
@@ -173,7 +173,8 @@ def test_the_browsers_cookie_does_not_open_the_api(app: FastAPI, anonymous: Clie
 
 ABOUT_A_PATIENT = (
     "/v1/patients/{}", "/v1/patients/{}/series/spo2", "/v1/patients/{}/forecasts",
-    "/v1/patients/{}/forecasts/spo2", "/v1/patients/{}/severity", "/v1/patients/{}/models")
+    "/v1/patients/{}/forecasts/spo2", "/v1/patients/{}/accuracy", "/v1/patients/{}/severity",
+    "/v1/patients/{}/models")
 
 
 @pytest.mark.parametrize("path", ABOUT_A_PATIENT)
@@ -337,7 +338,7 @@ def test_an_entry_is_stored_once_however_often_it_is_sent(
     entry = {"effective_at": "2026-11-20T14:05:00+01:00", "supplemental_oxygen": True,
              "consciousness": "confusion", "spo2_scale": 2, "assessed_condition": "moderate"}
     for _ in range(2):
-        body = held_to(schemas.EntryOut, doctor.post("/v1/patients/gaps/entries", json=entry))
+        body = held_to(entries.EntryOut, doctor.post("/v1/patients/gaps/entries", json=entry))
     assert body["effective_at"] == "2026-11-20T13:05:00Z"
     assert entries_of(ward, "gaps") == {
         "supplemental_oxygen": "true", "consciousness": "confusion", "spo2_scale": "2",
@@ -451,8 +452,8 @@ def test_every_route_is_documented_with_examples(app: FastAPI) -> None:
             assert operation["description"], path
     with_examples = [name for name, one in document["components"]["schemas"].items()
                      if "examples" in one]
-    assert {"PatientsOut", "ForecastOut", "SeverityOut", "EntryIn", "ProblemOut"} <= set(
-        with_examples)
+    assert {"PatientsOut", "ForecastOut", "AccuracyOut", "SeverityOut", "EntryIn",
+            "ProblemOut"} <= set(with_examples)
 
 
 # --- pages --------------------------------------------------------------------------------

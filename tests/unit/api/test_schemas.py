@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from api import schemas
+from api import entries, schemas
 from clinical import protocols
 from clinical.entries import parse_consciousness, parse_oxygen, parse_scale
 from clinical.vitals import FORECAST_VITALS
@@ -21,12 +21,12 @@ def test_the_forecast_vitals_are_those_of_the_clinic() -> None:
 def test_the_questions_are_those_of_the_protocol() -> None:
     protocol = protocols.load(protocols.DEFAULT_PROTOCOL)
     asked = {item for one in protocol.inputs.values() if one.kind == "answers" for item in one.of}
-    assert asked <= set(schemas.EntryIn.model_fields)
-    assert get_args(schemas.Condition) == protocol.levels
+    assert asked <= set(entries.EntryIn.model_fields)
+    assert get_args(entries.Condition) == protocol.levels
 
 
 def test_entries_are_stored_as_the_clinic_reads_them() -> None:
-    entry = schemas.EntryIn.model_validate(
+    entry = entries.EntryIn.model_validate(
         {"supplemental_oxygen": True, "consciousness": "voice", "spo2_scale": 2})
     items = entry.items()
     assert parse_oxygen(items["supplemental_oxygen"]) is True
@@ -37,11 +37,11 @@ def test_entries_are_stored_as_the_clinic_reads_them() -> None:
 
 def test_an_entry_without_an_item_is_refused() -> None:
     with pytest.raises(ValidationError, match="no item is given"):
-        schemas.EntryIn.model_validate({"effective_at": NOW.isoformat()})
+        entries.EntryIn.model_validate({"effective_at": NOW.isoformat()})
 
 
 def examples() -> list[tuple[type[BaseModel], object]]:
-    models = [one for one in vars(schemas).values()
+    models = [one for room in (schemas, entries) for one in vars(room).values()
               if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel]
     return [(model, example) for model in models
             for example in model.model_json_schema().get("examples", [])]
