@@ -16,6 +16,7 @@ from registry.observations import save_fetch, watermark
 from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
+from vitalcast.memory import collector_paused
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
@@ -61,8 +62,9 @@ def _ingest_resource(
     start = hour - timedelta(days=system.settings.history_days)
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
-    result = client.fetch(FetchRequest(resource=resource, start=start, end=hour, cursor=cursor))
-    return _save(system, connection, hour, start, result)
+    request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)
+    with collector_paused():
+        return _save(system, connection, hour, start, client.fetch(request))
 
 
 def _save(
