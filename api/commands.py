@@ -141,8 +141,8 @@ def _password(from_stdin: bool) -> str:
 
 @contextmanager
 def _database() -> Iterator[str]:
-    with database_server(load_settings()) as urls:
-        yield urls.registry
+    with database_server(load_settings()) as url:
+        yield url
 
 
 @contextmanager

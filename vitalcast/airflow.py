@@ -119,6 +119,10 @@ class AirflowClient:
                                f"read {place.home / 'logs'}")
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._session.close()
+
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body, timeout=30)
         if answer.status_code == requests.codes.conflict:
@@ -160,9 +164,12 @@ class AirflowClient:
         return str(run["dag_run_id"])
 
     def runs(self, dag: str, key: str) -> list[dict[str, Any]]:
-        """The runs of a DAG with this partition key, oldest first."""
-        found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=id&limit=100")["dag_runs"]
-        return [run for run in found if run.get("partition_key") == key]
+        """The runs of a DAG with this partition key, oldest first.
+
+        Among the DAG's newest 100: Airflow hands out no more at once, and it keeps every run.
+        """
+        found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=-id&limit=100")["dag_runs"]
+        return [run for run in reversed(found) if run.get("partition_key") == key]
 
     def tasks(self, dag: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of one run."""

@@ -4,13 +4,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from registry.progress import series_trained
 from vitalcast.airflow import USER as AIRFLOW_USER
@@ -38,7 +39,7 @@ _LOG_WIDTH = 140   # a file has no width of its own
 
 
 class Progress:
-    """Tells what happens, with the time since the start: a live line on a terminal, else lines."""
+    """Tells what happens, line by line, with the time since the start."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -48,7 +49,7 @@ class Progress:
 
     def step(self, text: str) -> None:
         """A new step begins."""
-        self._console.print(f"[dim]{self._elapsed()}[/dim]  {text}", soft_wrap=True)
+        self._console.print(f"[dim]{self._elapsed()}[/dim]  {escape(text)}", soft_wrap=True)
 
     def now(self, state: str, detail: str = "") -> None:
         """Where the present step stands: told when the state changes, the detail now and then."""
@@ -99,12 +100,15 @@ def _dataset(data: Path | None) -> Dataset:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends the block like Ctrl-C does, so that every process is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM, or a closed terminal, ends the block like Ctrl-C: every process is stopped."""
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(number) is not signal.SIG_IGN]   # as under nohup
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
@@ -112,14 +116,15 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
     progress.step("patients give their consent at the sandbox vendors")
     patients = enrol_sandbox(system, stack.sandbox_url, stack.keys)
     progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {patients} patients, by Airflow")
-    running = start_cycle(AirflowClient(stack.airflow), partition_key(cycle))
 
     def tell(state: str) -> None:
         done, total = series_trained(system.engine, cycle)
         fits = f"; {done} of {total} series trained" if "train running" in state else ""
         progress.now(state, fits)
 
-    follow(running, stack.supervisor, tell, timeout_s=_CYCLE_TIMEOUT_S)
+    with closing(AirflowClient(stack.airflow)) as client:
+        follow(start_cycle(client, partition_key(cycle)), stack.supervisor, tell,
+               timeout_s=_CYCLE_TIMEOUT_S)
 
 
 def _show(stack: RunningStack, cycle: datetime, progress: Progress) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clinical.current import age_text
@@ -41,9 +42,9 @@ def _table(reading: Reading, cycle: datetime, patients: tuple[Patient, ...]) -> 
         made = [one for one in forecasts if one.reason is None]
         band = patient.band or "not scored"
         table.add_row(
-            patient.patient_id, _points(patient), f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]",
-            _peak(patient), _heart_rate(made), f"{len(made)} of {len(forecasts)}",
-            _age(patient.newest_reading, cycle))
+            escape(patient.patient_id), _points(patient),
+            f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]", _peak(patient), _heart_rate(made),
+            f"{len(made)} of {len(forecasts)}", _age(patient.newest_reading, cycle))
     return table
 
 
