@@ -61,7 +61,7 @@ def database_url(url: str) -> URL:
     """`url` for the driver in use, whichever way PostgreSQL is spelt in it."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):   # the latter: a port that is no number
         raise DatabaseUnreachable(
             "VITALCAST_DATABASE_URL cannot be read; write "
             "postgresql://user:password@host:5432/database") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vitalcast.errors import UserError
 
@@ -82,3 +82,6 @@ def load_settings() -> Settings:
             for fault in error.errors()
         )
         raise UserError(f"settings cannot be read: {faults}") from error
+    except SettingsError as error:
+        raise UserError("VITALCAST_RATE_LIMITS cannot be read: write JSON such as "
+                        '{"withings": "120/60"}') from error
