@@ -8,6 +8,7 @@ ForecastVital = Literal["heart_rate", "respiratory_rate", "systolic_bp", "diasto
                         "body_temperature", "spo2"]
 
 CYCLE = "2026-11-20T14:00:00Z"
+ACCURACY_DAYS = 7
 
 
 def with_example(value: dict[str, Any]) -> ConfigDict:

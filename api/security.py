@@ -137,11 +137,13 @@ class Bearer(OAuth2PasswordBearer):
 NOT_A_READER = ("operators see models and runs, not patients' readings: sign in as a doctor or a "
                 "service")
 
+NOT_A_DOCTOR = "clinical entries are made by doctors: sign in as one"
+
 SignedIn = Annotated[Principal, Depends(Bearer())]
 Reader = Annotated[Principal, Depends(
     Bearer(Role.DOCTOR, Role.SERVICE, refusal=NOT_A_READER))]
 Doctor = Annotated[Principal, Depends(
-    Bearer(Role.DOCTOR, refusal="clinical entries are made by doctors: sign in as one"))]
+    Bearer(Role.DOCTOR, refusal=NOT_A_DOCTOR))]
 Watcher = Annotated[Principal, Depends(
     Bearer(Role.OPERATOR, Role.SERVICE,
            refusal="runs are for operators and services: sign in as one"))]
@@ -153,6 +155,14 @@ async def page_reader(request: Request) -> Principal:
     principal = tokens.read(request.cookies.get(COOKIE))
     if principal.role is Role.OPERATOR:
         raise NotAllowedError(NOT_A_READER)
+    return principal
+
+
+async def page_doctor(request: Request) -> Principal:
+    """The doctor who fills in a form of the pages, by cookie."""
+    principal = await page_reader(request)
+    if principal.role is not Role.DOCTOR:
+        raise NotAllowedError(NOT_A_DOCTOR)
     return principal
 
 
@@ -170,4 +180,5 @@ async def reading_of(request: Request) -> Reading:
 
 
 PageReader = Annotated[Principal, Depends(page_reader)]
+PageDoctor = Annotated[Principal, Depends(page_doctor)]
 Readings = Annotated[Reading, Depends(reading_of)]

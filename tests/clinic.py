@@ -7,7 +7,6 @@ empty   never a reading                         other   in nobody's care
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -145,14 +144,19 @@ def _entries(conn: Connection) -> None:
          "entered_by": "doctor"} for patient, item, value in items])
 
 
-def _forecast(patient: str, vital: str, document: str | None) -> ForecastRow:
+def _forecast(
+    patient: str, vital: str, document: str | None, *, hours_ago: int = 0,
+    level: float | None = None,
+) -> ForecastRow:
+    """The forecast made so many hours ago, when the patient was at that level."""
+    cutoff = CYCLE - hours_ago * HOUR
     if document is None:
         return ForecastRow(
-            patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, bounds={}, members={},
+            patient_id=patient, vital=vital, cutoff=cutoff, horizon=HORIZON, bounds={}, members={},
             absent={}, reason="too little data: 0 of the 24 hours that a forecast needs")
     leads = np.arange(1, HORIZON + 1)
-    level, spread = LEVELS[patient][vital], SPREAD[vital]
-    median = level + 0.7 * spread * np.sin(2 * np.pi * (leads + 19) / 24)
+    level, spread = level or LEVELS[patient][vital], SPREAD[vital]
+    median = level + 0.7 * spread * np.sin(2 * np.pi * (leads - hours_ago + 19) / 24)
     width = spread * (0.5 + 0.5 * np.sqrt(leads / HORIZON))
     spec = SPECS[Vital(vital)]
 
@@ -161,7 +165,7 @@ def _forecast(patient: str, vital: str, document: str | None) -> ForecastRow:
 
     paths = {name: bound(0) for name in MEMBERS} | {"last_value": [bound(0)[0]] * HORIZON}
     return ForecastRow(
-        patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, point=bound(0),
+        patient_id=patient, vital=vital, cutoff=cutoff, horizon=HORIZON, point=bound(0),
         document_id=document,
         bounds={level: (bound(-z), bound(z)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))},
         members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2}, "path": path}
@@ -176,10 +180,13 @@ def _observed(conn: Connection) -> list[tuple[str, str, Any]]:
 
 
 def _evaluations(patient: str, vital: str, observed: Any) -> list[EvaluationRow]:
-    """The forecast of now, as if it had been made at the same hours of the days before."""
-    made = _forecast(patient, vital, "earlier")
-    cutoffs = [CYCLE - hours * HOUR for hours in range(1, 8 * 24, SCORED_EVERY_HOURS)]
-    return [score_forecast(replace(made, cutoff=cutoff), observed, CYCLE) for cutoff in cutoffs]
+    """Forecasts of the days before, each from the level of the day that it was made on."""
+    rows = []
+    for hours_ago in range(1, 8 * 24, SCORED_EVERY_HOURS):
+        level = float(np.nanmean(observed[-hours_ago - 24:-hours_ago]))
+        made = _forecast(patient, vital, "earlier", hours_ago=hours_ago, level=level)
+        rows.append(score_forecast(made, observed, CYCLE))
+    return rows
 
 
 def _document(conn: Connection, patient: str, vital: str) -> str | None:

@@ -13,6 +13,7 @@ from api.cache import BriefCache
 from api.entries import EntryIn, EntryOut, record
 from api.errors import HorizonTooLongError, NoForecastError
 from api.schemas import (
+    ACCURACY_DAYS,
     AccuracyOut,
     ForecastOut,
     ForecastsOut,
@@ -33,7 +34,6 @@ from registry.reading import Reading
 
 UNITS = {vital.value: SPECS[vital].unit for vital in FORECAST_VITALS}
 LONGEST_SERIES_HOURS = 24 * 90
-ACCURACY_DAYS = 7
 
 router = APIRouter(
     prefix="/v1/patients", tags=["patients"],

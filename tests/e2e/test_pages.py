@@ -165,10 +165,86 @@ def test_the_keyboard_reaches_the_report_and_reads_a_chart(doctor: Page) -> None
     expect(readout).not_to_have_text(before)
 
 
+def test_the_report_tells_how_earlier_forecasts_did(doctor: Page) -> None:
+    doctor.goto("/patients/ill")
+    lines = doctor.get_by_role("table", name="How earlier forecasts did").locator("tbody tr")
+    expect(lines).to_have_count(len(LEVELS["ill"]))
+    expect(lines.first).to_contain_text("last value")
+    doctor.goto("/patients/gaps")
+    expect(doctor.get_by_text("No forecast of this patient has been scored yet.")).to_be_visible()
+
+
+def test_an_entry_is_made_with_the_keyboard_alone(doctor: Page) -> None:
+    doctor.goto("/patients/well")
+    press = doctor.keyboard.press
+    doctor.get_by_text("Add an entry").focus()
+    press("Enter")
+    press("Tab")
+    press("ArrowRight")
+    expect(doctor.get_by_role("radiogroup", name="Supplemental oxygen").get_by_label("yes")
+           ).to_be_checked()
+    press("Tab")
+    doctor.keyboard.type("confusion")
+    expect(doctor.get_by_label("Consciousness")).to_have_value("confusion")
+    doctor.get_by_role("button", name="Store the entry").focus()
+    press("Enter")
+    notice = doctor.get_by_text("Stored; it counts from the next hourly cycle on.")
+    expect(notice).to_be_focused()
+    expect(notice).to_be_in_viewport()
+    newest = doctor.locator(".entries li").first
+    expect(newest).to_contain_text("entered by doctor")
+    expect(newest).to_contain_text("Supplemental oxygen yes; Consciousness confusion")
+    expect(newest).to_contain_text("not counted yet")
+
+
+def test_what_is_wrong_with_an_entry_is_told_at_the_form(doctor: Page) -> None:
+    doctor.goto("/patients/gaps")
+    doctor.get_by_text("Add an entry").click()
+    doctor.get_by_role("button", name="Store the entry").click()
+    fault = doctor.get_by_role("alert")
+    expect(fault).to_contain_text("Nothing is filled in")
+    expect(fault).to_be_focused()
+    expect(doctor.get_by_label("Consciousness")).to_be_visible()
+
+
+def test_a_form_on_another_site_makes_no_entry(doctor: Page, root: str) -> None:
+    """Another port of this machine is the same site to the browser: it sends the cookie along."""
+    elsewhere = "http://127.0.0.1:9/"
+    form = f"""<form method="post" action="{root}/patients/mother">
+        <input name="consciousness" value="pain"><button>Win a prize</button></form>"""
+    doctor.route(elsewhere, lambda route: route.fulfill(body=form, content_type="text/html"))
+    doctor.goto(elsewhere)
+    doctor.get_by_role("button", name="Win a prize").click()
+    expect(doctor.get_by_role("heading", name="Form from another site")).to_be_visible()
+    doctor.goto("/patients/mother")
+    expect(doctor.get_by_text("Nobody has entered anything.")).to_be_visible()
+
+
+def test_an_entry_for_anothers_patient_finds_none(doctor: Page) -> None:
+    doctor.goto("/patients/mother")
+    doctor.locator("#add-entry form").evaluate("form => { form.action = '/patients/other'; }")
+    doctor.get_by_text("Add an entry").click()
+    doctor.get_by_label("Assessed condition").select_option("mild")
+    doctor.get_by_role("button", name="Store the entry").click()
+    expect(doctor.get_by_role("heading", name="Patient not found")).to_be_visible()
+
+
+def test_paper_and_the_saved_report_have_no_form(doctor: Page) -> None:
+    doctor.goto("/patients/ill")
+    doctor.emulate_media(media="print")
+    expect(doctor.get_by_text("Add an entry")).to_be_hidden()
+    expect(doctor.locator(".entries")).to_be_visible()
+    doctor.emulate_media(media="screen")
+    doctor.goto("/patients/ill/report.html")
+    expect(doctor.get_by_text("Add an entry")).to_have_count(0)
+    expect(doctor.get_by_role("table", name="How earlier forecasts did")).to_be_visible()
+
+
 def test_the_pages_fit_a_phone(doctor: Page) -> None:
     doctor.set_viewport_size({"width": 390, "height": 800})
     for path in ("/", *(f"/patients/{name}" for name in IN_CARE)):
         doctor.goto(path)
+        doctor.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
         assert doctor.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
