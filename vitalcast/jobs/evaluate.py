@@ -30,7 +30,7 @@ from vitalcast.wiring import System
 Figures = dict[str, Any]
 
 REACH = timedelta(hours=72)
-"""How far back forecasts are scored again: the trailing time that providers are read again."""
+"""How far back final forecasts are scored again: the time that providers are read again."""
 
 
 def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
@@ -40,7 +40,8 @@ def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Fig
             transaction(system.engine) as conn:
         patients = Shard.parse(shard).pick(patient_ids(conn))
         forecasts = forecasts_to_evaluate(conn, patients, hour, hour - REACH)
-        observed = _observed(conn, patients, hour)
+        start = min((one.cutoff for one in forecasts), default=hour)
+        observed = _observed(conn, patients, start, hour)
         rows = [score_forecast(one, observed[one.patient_id, one.vital], hour)
                 for one in forecasts]
         save_evaluations(conn, rows)
@@ -49,10 +50,10 @@ def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Fig
 
 
 def _observed(
-    conn: Connection, patients: Sequence[str], hour: datetime,
+    conn: Connection, patients: Sequence[str], start: datetime, hour: datetime,
 ) -> Mapping[tuple[str, str], FloatArray]:
-    """Hourly means of the last `REACH` before `hour`, by patient and vital."""
-    start, hours = hour - REACH, int(REACH / HOUR)
+    """Hourly means from `start` up to `hour`, by patient and vital."""
+    hours = int((hour - start) / HOUR)
     nothing = np.full(hours, np.nan)
     found: dict[tuple[str, str], FloatArray] = defaultdict(lambda: nothing)
     vitals = [vital.value for vital in FORECAST_VITALS]
