@@ -22,14 +22,15 @@ class AccuracyLine:
 
 
 def accuracy_line(found: Accuracy) -> AccuracyLine:
-    """A mean of many errors has a digit more than a single reading."""
+    """A mean of many errors has a digit more than a reading. `better` is by what is shown."""
     spec = SPECS[Vital(found.vital)]
     digits = 2 if spec.resolution < 1 else 1
-    baseline = found.baseline_mae
+    error = round(found.mae, digits)
+    baseline = None if found.baseline_mae is None else round(found.baseline_mae, digits)
     return AccuracyLine(
-        label=spec.label, unit=spec.display_unit, error=f"{found.mae:.{digits}f}",
+        label=spec.label, unit=spec.display_unit, error=f"{error:.{digits}f}",
         baseline_error="" if baseline is None else f"{baseline:.{digits}f}",
         baseline=(found.baseline or "").replace("_", " "),
-        better=baseline is not None and found.mae < baseline,
+        better=baseline is not None and error < baseline,
         coverage_80=found.coverage_80, coverage_95=found.coverage_95, hours=found.hours,
     )
