@@ -35,6 +35,12 @@ def test_a_limit_that_is_none_is_refused_with_what_to_write(text: str) -> None:
         rate_limit(settings(withings=text), Provider.WITHINGS)
 
 
+def test_a_limit_for_an_unknown_provider_is_refused() -> None:
+    limits = settings(fitbit="1/60").model_copy(update={"database_url": "postgresql://h/db"})
+    with pytest.raises(UserError, match="no such provider: fitbit; known are withings"):
+        open_system(limits)
+
+
 @given(st.integers(1, 10_000), st.integers(1, 64))
 def test_shards_together_stay_within_an_applications_limit(calls: int, shards: int) -> None:
     share = share_of_limit(RateLimit(calls=calls, period_s=60), shards)
