@@ -5,6 +5,7 @@ again for the same window and ends with the same rows. A vendor's failure is a l
 exception; the next cycle starts where the last whole fetch ended.
 """
 
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,18 +64,21 @@ def _ingest_resource(
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
     request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)
+    began = time.monotonic()
     with collector_paused():
-        return _save(system, connection, hour, start, client.fetch(request))
+        result = client.fetch(request)
+        return _save(system, connection, hour, start, result, time.monotonic() - began)
 
 
 def _save(
     system: System, connection: Connection, hour: datetime, start: datetime, result: FetchResult,
+    duration_s: float,
 ) -> Counter[str]:
     with transaction(system.engine) as conn:
         saved = save_fetch(
             conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
             provider=connection.provider, resource=result.resource, cycle=hour,
-            window_start=start, result=result)
+            window_start=start, result=result, duration_s=duration_s)
         if result.status is not None:
             set_status(conn, connection.connection_id, result.status)
     return Counter({
