@@ -53,6 +53,11 @@ def test_a_new_doctor_sees_the_patients_named(database_url: str) -> None:
     assert listed(database_url, "miller") == sorted(PATIENTS)
 
 
+def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give another --out"):
+        commands.report("ill", out=tmp_path / "none" / "ill.html")
+
+
 def test_an_unknown_patient_leaves_no_half_made_user(database_url: str) -> None:
     with pytest.raises(PatientNotFound, match="nobody"):
         commands.add_user("miller", role="doctor", patients="ill,nobody", password_stdin=True)
