@@ -160,9 +160,10 @@ def job_environment(given: Settings) -> Mapping[str, str]:
         for name, value in values.items()}}
 
 
-def await_that(what: str, true: Callable[[], bool], within_s: float = 60) -> None:
+def await_that(what: str, true: Callable[[], bool], within_s: float = 60,
+               every_s: float = 0.02) -> None:
     """Wait until something holds; fails by name when it does not in time."""
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline, f"waited {within_s:.0f} s in vain for: {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
