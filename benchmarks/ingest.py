@@ -1,6 +1,6 @@
 """Rows per second from provider JSON to stored observation, beside plain COPY of the same rows.
 
-    python -m benchmarks.ingest [--rounds 7] [--json]
+    python benchmarks/ingest.py [--rounds 7] [--json]
 
 The bytes are what the sandbox serves for four weeks of its generated patients, in the vendors' own
 page sizes. One side decodes, parses and hashes them and saves payloads, observations and ledger as
