@@ -1,6 +1,6 @@
 """Requests per second of the latest forecast, beside an empty FastAPI route.
 
-    python benchmarks/api.py [--patients 300] [--requests 3000] [--rounds 7] [--json]
+    python benchmarks/latest_forecast.py [--patients 300] [--requests 3000] [--rounds 7] [--json]
 
 A doctor with all patients in care asks for their heart rates' latest forecasts, one patient after
 the other, each with a day of hourly forecasts in a real Postgres. Three uvicorn processes of the
