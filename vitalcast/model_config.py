@@ -37,6 +37,8 @@ class ModelConfig(BaseModel):
         ge=1, le=MAX_HORIZON, description="hours forecast ahead")] = 24
     train_every_hours: Annotated[int, Field(
         ge=1, le=24 * 31, description="training of a series is due so long after its last")] = 24
+    stale_after_hours: Annotated[int, Field(
+        ge=1, le=2016, description="hours without a reading after which nothing is forecast")] = 72
     fit_timeout_s: Annotated[float, Field(
         gt=0, le=3600, description="time limit of one fit")] = 60.0
     alert_threshold: Annotated[float, Field(

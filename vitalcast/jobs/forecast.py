@@ -2,6 +2,7 @@
 
 Nothing is fitted. The state is run from where the document ends through the hours since, so that
 late readings count and the same cycle run again gives the same rows. One transaction a shard.
+A series that fell silent gets a row too, without a forecast: no old one passes for the latest.
 """
 
 from collections import defaultdict
@@ -70,6 +71,9 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
         stored = _stored(conn, patients, hour)
         made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour,
                               config) for series, grid in grids]
+        read = {(series.patient_id, series.vital) for series, _ in grids}
+        made += [_without(key, hour, config, silence(config))
+                 for key in sorted(stored.keys() - read)]
         _save(conn, patients, grids, made, hour, config)
         scored = severity_rows(conn, patients, hour, config, [one.row for one in made], grids)
         save_severities(conn, scored)
@@ -107,8 +111,11 @@ def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datet
                   config: ModelConfig) -> Made:
     """The forecast of one series, or the reason why there is none."""
     vital = Vital(series.vital)
+    key = series.patient_id, series.vital
+    if hour.timestamp() - series.times_s[-1] > config.stale_after_hours * HOUR.total_seconds():
+        return _without(key, hour, config, silence(config))
     if stored is None:
-        return _without(series, hour, config, NO_MODEL)
+        return _without(key, hour, config, NO_MODEL)
     off = dict.fromkeys(config.switched_off(vital), "switched off")
     documents = {name: one for name, one in stored.members.items() if name not in off}
     engine = config.engine_config(vital)
@@ -117,13 +124,18 @@ def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datet
             stored.ensemble, documents, y_since=grid.values, since=grid.start, absent=off,
             horizon=engine.horizon, levels=engine.levels, vital=SPECS[vital])
     except FitRefused as refusal:
-        return _without(series, hour, config, str(refusal))
+        return _without(key, hour, config, str(refusal))
     return Made(row=_row(series, hour, stored, made), states=_states(series, hour, stored, made))
 
 
-def _without(series: Series, hour: datetime, config: ModelConfig, reason: str) -> Made:
+def silence(config: ModelConfig) -> str:
+    """Why a series without new readings has no forecast; nothing before the window is read."""
+    return f"no reading in the last {min(config.stale_after_hours, config.window_hours)} h"
+
+
+def _without(key: Key, hour: datetime, config: ModelConfig, reason: str) -> Made:
     row = ForecastRow(
-        patient_id=series.patient_id, vital=series.vital, cutoff=hour,
+        patient_id=key[0], vital=key[1], cutoff=hour,
         horizon=config.horizon_hours, reason=reason, bounds={}, members={}, absent={})
     return Made(row=row, states=())
 

@@ -12,7 +12,7 @@ from forecasting.ensemble import fit_ensemble
 from forecasting.grid import Grid
 from forecasting.members import Provenance, fit
 from registry.observations import Series
-from vitalcast.jobs.forecast import NO_MODEL, Stored, make_forecast
+from vitalcast.jobs.forecast import NO_MODEL, Stored, make_forecast, silence
 from vitalcast.model_config import ModelConfig
 
 START = datetime(2026, 11, 11, tzinfo=UTC)
@@ -20,10 +20,19 @@ HOUR = START + timedelta(hours=240)
 MEMBERS = ("profile", "revert", "last_value")
 OFF = dict.fromkeys((name for name in DEFAULT_MEMBERS if name not in MEMBERS), False)
 CONFIG = ModelConfig(window_hours=240, members={**OFF})
-SERIES = Series(patient_id="p", vital=Vital.HEART_RATE, times_s=np.arange(1), values=np.ones(1))
 ENGINE = CONFIG.engine_config(Vital.HEART_RATE)
 MADE_BY = Provenance(code_version="test")
+STALE_H = CONFIG.stale_after_hours
 Y = 70 + 6 * np.sin(np.arange(240) * np.pi / 12) + np.random.default_rng(1).normal(0, 1, 240)
+
+
+def last_read(when: datetime) -> Series:
+    """A series whose newest reading is of then."""
+    return Series(patient_id="p", vital=Vital.HEART_RATE, values=np.ones(1),
+                  times_s=np.array([int(when.timestamp())]))
+
+
+SERIES = last_read(HOUR - timedelta(minutes=5))
 
 
 def grid(y: np.ndarray[tuple[int], np.dtype[np.float64]] = Y, start: datetime = START) -> Grid:
@@ -72,7 +81,8 @@ def test_all_members_switched_off_is_a_reason(stored: Stored) -> None:
 
 def test_a_window_that_begins_after_the_documents_end_is_a_reason(stored: Stored) -> None:
     late = HOUR + timedelta(hours=241)
-    made = make_forecast(SERIES, grid(start=HOUR + timedelta(hours=1)), stored, late, CONFIG)
+    begins_after = grid(start=HOUR + timedelta(hours=1))
+    made = make_forecast(last_read(late - timedelta(hours=1)), begins_after, stored, late, CONFIG)
     assert made.row.reason is not None and "its state ends" in made.row.reason
 
 
@@ -86,3 +96,17 @@ def test_a_late_reading_changes_the_forecast_and_its_state(stored: Stored) -> No
                        for y in (gap, late))
     assert without.row.state_hash != filled.row.state_hash
     assert without.row.point[0] < filled.row.point[0]
+
+
+@pytest.mark.parametrize(("hours", "reason"), [
+    (STALE_H, None), (STALE_H + 1, f"no reading in the last {STALE_H} h")])
+def test_a_series_that_fell_silent_is_not_forecast(
+    stored: Stored, hours: int, reason: str | None,
+) -> None:
+    made = make_forecast(last_read(HOUR - timedelta(hours=hours)), grid(), stored, HOUR, CONFIG)
+    assert made.row.reason == reason
+    assert bool(made.states) is bool(made.row.document_id) is (reason is None)
+
+
+def test_no_more_silence_is_claimed_than_was_read() -> None:
+    assert silence(ModelConfig(window_hours=48)) == "no reading in the last 48 h"
