@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from registry.database import create_database
 from registry.migrate import migrate
 from vitalcast.embedded import EmbeddedPostgres
 from vitalcast.home import make_home
@@ -15,20 +16,28 @@ _STARTED = "started"
 
 
 @contextmanager
-def database_server(settings: Settings, name: str = "vitalcast") -> Iterator[str]:
+def database_server(settings: Settings, dataset: str | None = None) -> Iterator[str]:
     """The registry's address; the database is made and migrated where needed.
 
-    `name` is the embedded database's; with `VITALCAST_DATABASE_URL` that database is used as it is.
+    A demo's `dataset` has a database of its own, on whichever server: it never touches the one
+    that `VITALCAST_DATABASE_URL` or `VITALCAST_DATABASE` names.
     """
     if settings.database_url:
-        migrate(settings.database_url)
-        yield settings.database_url
+        yield _migrated(_beside(settings.database_url, dataset))
         return
     with _embedded_server(settings.home) as server:
+        name = f"vitalcast_{dataset}" if dataset else settings.database
         server.create_database(name)
-        url = server.url(name)
-        migrate(url)
-        yield url
+        yield _migrated(server.url(name))
+
+
+def _beside(url: str, dataset: str | None) -> str:
+    return create_database(url, suffix=f"_{dataset}") if dataset else url
+
+
+def _migrated(url: str) -> str:
+    migrate(url)
+    return url
 
 
 @contextmanager

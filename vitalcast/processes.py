@@ -108,7 +108,14 @@ class Supervisor:
                     f"{name} ended with code {child.returncode}; read {self._logs / name}.log")
 
     def stop(self) -> None:
-        """Stop all, last started first: politely, then by force."""
+        """Stop all, last started first, politely, then by force; another Ctrl-C hinders nothing."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._stop_all()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _stop_all(self) -> None:
         for _, child in reversed(self._children):
             _signal(child, signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT_S

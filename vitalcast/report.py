@@ -25,5 +25,6 @@ def save_report(api_url: str, username: str, password: str, patient_id: str,
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / f"{quote(patient_id, safe='')}.html"
     file.touch(mode=0o600)
+    file.chmod(0o600)    # also where it stood there before
     file.write_bytes(answer.content)
     return file

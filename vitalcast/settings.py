@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         description="folder of the embedded database, keys, logs and reports")]
     database_url: Annotated[str, Field(
         default="", description="any PostgreSQL ≥ 15; empty = the embedded one")]
+    database: Annotated[str, Field(
+        default="vitalcast", pattern=r"^[a-z_][a-z0-9_]{0,50}$",
+        description="name of the embedded database; a demo has one of its own")]
     airflow_database_url: Annotated[str, Field(
         default="", description="Airflow's metadata; empty = a database beside it")]
     secret_key: Annotated[str, Field(

@@ -5,7 +5,6 @@ StackBusy  another `vitalcast up` or `demo` uses the same home folder.
 """
 
 import fcntl
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from registry.database import create_database
 from vitalcast.airflow import AirflowClient, AirflowPlace
+from vitalcast.dataset import Dataset
 from vitalcast.errors import UserError
 from vitalcast.home import make_home
 from vitalcast.keys import Keys, load_keys
@@ -37,33 +37,11 @@ class StackBusy(UserError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
-    """What the sandbox serves: a folder of recordings, or the generated cohort (None)."""
-
-    data: Path | None
-
-    @property
-    def database(self) -> str:
-        """Each dataset has a database of its own, so that patients never mix."""
-        if self.data is None:
-            return "vitalcast_demo"
-        return "vitalcast_" + hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
-
-    def check(self) -> None:
-        """UserError when the folder does not hold recordings."""
-        if self.data is None:
-            return
-        for name in ("readings.parquet", "subjects.csv"):
-            if not (self.data / name).is_file():
-                raise UserError(f"{self.data} holds no {name}: name a folder of recordings with "
-                                "readings.parquet and subjects.csv, as docs/sandbox.md describes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningStack:
     """A started system: settings that lead to it, its addresses and its supervisor."""
 
     settings: Settings
+    database: str
     keys: Keys
     sandbox_url: str
     api_url: str
@@ -84,7 +62,7 @@ def running_stack(
         stack.enter_context(_only_one(settings.home))
         keys = load_keys(settings.home)
         step("database")
-        database_url = stack.enter_context(database_server(settings, dataset.database))
+        database_url = stack.enter_context(database_server(settings, dataset.name))
         supervisor = stack.enter_context(Supervisor(settings.home / "logs"))
         step("sandbox vendors")
         sandbox_url = _start_sandbox(supervisor, settings.home, dataset, cycle)
@@ -96,8 +74,9 @@ def running_stack(
         run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
         step("Airflow: scheduler, dag-processor, API server")
         _start_airflow(supervisor, airflow, local, schedule)
-        yield RunningStack(settings=local, keys=keys, sandbox_url=sandbox_url, api_url=api_url,
-                           airflow=airflow, supervisor=supervisor)
+        yield RunningStack(
+            settings=local, database=f"vitalcast_{dataset.name}", keys=keys, api_url=api_url,
+            sandbox_url=sandbox_url, airflow=airflow, supervisor=supervisor)
 
 
 @contextmanager
@@ -150,7 +129,7 @@ def _start_sandbox(
     supervisor.start(Command(
         name="sandbox", ready=lambda: listening(port),
         argv=[sys.executable, "-m", "providers.sandbox", "--port", str(port),
-              "--now", cycle.isoformat(), "--state", str(home / f"{dataset.database}.sandbox.json"),
+              "--now", cycle.isoformat(), "--state", str(home / f"{dataset.name}.sandbox.json"),
               *data],
     ))
     return f"http://127.0.0.1:{port}"

@@ -17,10 +17,11 @@ from sqlalchemy import text
 from registry.database import open_engine, transaction
 from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import partition_key
+from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
 from vitalcast.jobs.enrol import enrol_sandbox
 from vitalcast.settings import Settings
-from vitalcast.stack import CONFIG_VARIABLE, Dataset, RunningStack, running_stack
+from vitalcast.stack import CONFIG_VARIABLE, RunningStack, running_stack
 from vitalcast.wiring import open_system
 
 CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)

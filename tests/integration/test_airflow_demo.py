@@ -20,8 +20,8 @@ from registry.database import open_engine, transaction
 from tests.reference.cycles import CYCLE, LIGHT, await_that
 from tests.reference.process_tree import Process, alive, descendants, listening_addresses
 from vitalcast.cycle import HOUR
+from vitalcast.dataset import Dataset
 from vitalcast.embedded import EmbeddedPostgres
-from vitalcast.stack import Dataset
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +80,7 @@ class Demo:
 
     def rows(self, query: str, hour: datetime) -> list[Any]:
         with EmbeddedPostgres(self.home) as server:
-            engine = open_engine(server.url(Dataset(data=None).database))
+            engine = open_engine(server.url(f"vitalcast_{Dataset(data=None).name}"))
             with transaction(engine) as conn:
                 found = list(conn.execute(text(query), {"hour": hour}).all())
             engine.dispose()
@@ -98,7 +98,8 @@ def demo() -> Iterator[Demo]:
 
 def test_a_demo_shows_the_patients_and_leaves_a_report_and_no_process(demo: Demo) -> None:
     told = demo.run(CYCLE)
-    assert "Patients by severity, cycle of 2026-11-21 06:00 UTC" in told
+    assert "cycle of 2026-11-21 06:00 UTC for 8 patients" in told
+    assert "Patients by severity" in told
     for number in range(1, 9):
         assert f"demo-0{number}" in told
     (report,) = (demo.home / "reports").glob("*.html")

@@ -17,13 +17,14 @@ from registry.progress import series_trained
 from vitalcast.airflow import USER as AIRFLOW_USER
 from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
+from vitalcast.dataset import open_dataset
 from vitalcast.follow import follow, start_cycle
 from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
 from vitalcast.jobs.overview import show_patients
 from vitalcast.report import save_report
 from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
-from vitalcast.stack import Dataset, RunningStack, running_stack
+from vitalcast.stack import RunningStack, running_stack
 from vitalcast.wiring import open_system
 
 Data = Annotated[Path | None, typer.Option(
@@ -35,7 +36,7 @@ Hour = Annotated[str | None, typer.Option(
 _CYCLE_TIMEOUT_S = 45 * 60
 _TICK_S = 20
 _DETAIL_S = 10
-_LOG_WIDTH = 140   # a file has no width of its own
+_LOG_WIDTH = 156   # a file has no width of its own
 
 
 class Progress:
@@ -70,11 +71,13 @@ def demo(data: Data = None, hour: Hour = None) -> None:
     """
     progress = Progress()
     cycle = parse_cycle(hour) if hour else last_full_hour(datetime.now(UTC))
+    settings = load_settings()
+    dataset = open_dataset(data, cycle, settings.home)
     with _terminable(), running_stack(
-        load_settings(), _dataset(data), cycle, schedule="manual", step=progress.step,
+        settings, dataset, cycle, schedule="manual", step=progress.step,
     ) as stack:
         _one_cycle(stack, cycle, progress)
-        _show(stack, cycle, progress)
+        _show(stack, progress)
         progress.step("done; stopping every process")
 
 
@@ -85,17 +88,15 @@ def up(data: Data = None) -> None:
     """
     progress = Progress()
     cycle = last_full_hour(datetime.now(UTC))
+    settings = load_settings()
+    dataset = open_dataset(data, cycle, settings.home)
     with suppress(KeyboardInterrupt), _terminable(), running_stack(
-        load_settings(), _dataset(data), cycle, schedule="hourly", step=progress.step,
+        settings, dataset, cycle, schedule="hourly", step=progress.step,
     ) as stack:
         _one_cycle(stack, cycle, progress)
-        _show(stack, cycle, progress)
+        _show(stack, progress)
         _addresses(stack, progress)
         _keep(stack)
-
-
-def _dataset(data: Path | None) -> Dataset:
-    return Dataset(data=data.resolve() if data else None)
 
 
 @contextmanager
@@ -127,14 +128,16 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
                timeout_s=_CYCLE_TIMEOUT_S)
 
 
-def _show(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
+def _show(stack: RunningStack, progress: Progress) -> None:
     system = open_system(stack.settings)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
-    worst = show_patients(system, cycle, console)
+    worst = show_patients(system, console)
     if worst is not None:
         report = save_report(stack.api_url, DOCTOR, stack.keys.doctor_password, worst,
                              stack.settings.home / "reports")
         progress.step(f"report of the most severe patient, {worst}: {report}")
+    progress.step(f"other reports: VITALCAST_DATABASE={stack.database} "
+                  "vitalcast report PATIENT --out FILE")
 
 
 def _addresses(stack: RunningStack, progress: Progress) -> None:
