@@ -4,6 +4,7 @@ The forecast at fit time is made from the objects that the fits returned, never 
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY, KNOWN_MEMBERS, SELECTABLE
 from forecasting.documents import Document, document_id, dumps
 from forecasting.ensemble import fit_ensemble
-from forecasting.members import Provenance
+from forecasting.members import Provenance, forecast
 from forecasting.workers import FitTask, fit_many
 from registry.database import transaction
 from registry.forecasts import ForecastRow
@@ -33,11 +34,28 @@ from vitalcast.cycle import HOUR
 from vitalcast.jobs.forecast import Stored, _grids, make_forecast
 from vitalcast.model_config import parse_config
 
+ROOT = Path(__file__).resolve().parents[2]
 PATIENT = "demo-04"
 CONFIG = '{"members": {"mstl": true}, "window_hours": 168}'
 SETTINGS = parse_config(CONFIG)
 ENGINE = SETTINGS.engine_config(Vital.HEART_RATE)
 MADE_BY = Provenance(code_version="test")
+
+ELSEWHERE = """
+import sys
+from datetime import datetime
+from forecasting.documents import loads
+from forecasting.members import forecast
+from registry.database import open_engine, transaction
+from registry.models import latest_members
+
+url, patient, hour = sys.argv[1:]
+with transaction(open_engine(url)) as conn:
+    for one in latest_members(conn, [patient], datetime.fromisoformat(hour)):
+        if one.vital == "heart_rate":
+            print(one.member, forecast(loads(one.document), 24).tobytes().hex())
+assert "statsforecast" not in sys.modules, "a forecast needs no library that fits"
+"""
 
 _STORED = """
 SELECT point, lower_50, upper_50, lower_80, upper_80, lower_95, upper_95, members, state_hash
@@ -98,6 +116,20 @@ def said_elsewhere(place: Installation, folder: Path, hour: datetime) -> dict[st
 
 def bits(*paths: Any) -> bytes:
     return b"".join(np.asarray(path, dtype="<f8").tobytes() for path in paths)
+
+
+def test_each_stored_member_forecasts_elsewhere_what_it_did_when_it_was_fitted(
+    place: Installation,
+) -> None:
+    models = fitted(place)
+    place.train()
+    told = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, place.system.settings.database_url, PATIENT,
+         CYCLE.isoformat()], cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+    found = dict(line.split() for line in told.stdout.splitlines())
+    assert set(found) == set(KNOWN_MEMBERS)
+    assert found == {name: forecast(one, 24).tobytes().hex()
+                     for name, one in models.members.items()}
 
 
 def test_stored_documents_forecast_elsewhere_what_they_did_when_they_were_fitted(
