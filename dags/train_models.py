@@ -21,11 +21,11 @@ def train_models() -> None:
 
     @task(outlets=[MODELS])
     def publish(figures: list[dict[str, Any]]) -> None:
-        """Tell whoever waits that there are new models; skipped when no training was due."""
+        """Tell whoever waits that there are new models; skipped when training left none."""
         from airflow.sdk.exceptions import AirflowSkipException
 
-        if not any(shard["series"] for shard in figures):
-            raise AirflowSkipException("no training was due: stored models stay in use")
+        if not any(shard["ensembles"] for shard in figures):
+            raise AirflowSkipException("training left no new models: stored ones stay in use")
 
     publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
@@ -61,7 +62,9 @@ def test_the_same_hour_twice_leaves_the_same_rows(
     again = place.ingest()
     assert (again["inserted"], again["revised"]) == (0, 0)
     assert again["unchanged"] > 1000
-    assert place.train() == {"series": 10, **dict.fromkeys(OUTCOMES, 0)}     # of before, none anew
+    series = count(engine, "SELECT count(*) FROM model_aliases WHERE alias = 'ensemble'")
+    assert place.train() == {                                               # of before, none anew
+        "series": 10, "ensembles": series, **dict.fromkeys(OUTCOMES, 0)}
     place.forecast()
     place.evaluate()
     assert_same(once, dump(engine))
@@ -95,6 +98,23 @@ def test_training_that_is_due_every_hour_leaves_the_same_rows(
     once = dump(engine)
     assert count(engine, "SELECT count(DISTINCT cutoff) FROM fits") == 2
     place.cycle(CYCLE + HOUR)
+    assert_same(once, dump(engine))
+
+
+def test_a_changed_configuration_takes_effect_at_the_next_cycle(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    changed = replace(place, config=json.dumps({**json.loads(LIGHT), "alert_threshold": 0.5}))
+    later = CYCLE + HOUR
+    place.clock(later)
+    for one in (place, changed):
+        one.ingest(later)
+        figures = one.train(later)
+        assert bool(figures["ensembles"]) is bool(figures["fitted"]) is (one is changed)
+    once = dump(engine)
+    assert changed.train(later)["fitted"] == 0
     assert_same(once, dump(engine))
 
 

@@ -1,8 +1,10 @@
 """Train: fit the members of every series that is due, weigh them, keep the documents.
 
 Read the shard in one query, fit over a process pool, write one transaction a series. A series
-trained at this cycle is not due again: a run that was killed goes on where it stopped and ends
-with the rows of an undisturbed one. Every fit has an outcome on record; none is an exception.
+is due after so many hours, at the next cycle when the configuration has changed, and at every
+cycle while it has no ensemble. One trained at this cycle as configured is not due again: a run
+that was killed goes on where it stopped and ends with the rows of an undisturbed one. Every fit
+has an outcome on record; none is an exception.
 """
 
 import platform
@@ -28,6 +30,7 @@ from registry.models import (
     DocumentRow,
     FitRow,
     StoredDocument,
+    Trained,
     last_trained,
     latest_members,
     save_training,
@@ -86,24 +89,25 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
           config_hash: str) -> Figures:
     """Train what is due in this shard; figures: series trained at this cycle, fits by outcome.
 
-    A run that goes on after a killed one counts the series of both: whoever waits for new models
-    has to be told of all of them.
+    `ensembles` are the series with a new model. A run that goes on after a killed one counts the
+    series of both: whoever waits for new models has to be told of all of them.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="train", cycle=hour, shard=shard) as figures:
-        due, done = _due(system, hour, Shard.parse(shard), config)
-        figures.update(series=len(due) + done, fitted=0, failed=0, timeout=0, too_little_data=0)
+        due, done = _due(system, hour, Shard.parse(shard), config, config_hash)
+        figures.update(series=len(due) + len(done), fitted=0, failed=0, timeout=0,
+                       too_little_data=0, ensembles=sum(one.ensemble == hour for one in done))
         for training in _fitted(due, config, system.settings.fit_workers):
-            _save(system, training, config_hash)
+            figures["ensembles"] += _save(system, training, config_hash)
             for outcome in training.outcomes.values():
                 figures[outcome.status] += 1
     return dict(figures)
 
 
 def _due(
-    system: System, hour: datetime, shard: Shard, config: ModelConfig,
-) -> tuple[list[Training], int]:
-    """The series to train, and how many were trained at this cycle already."""
+    system: System, hour: datetime, shard: Shard, config: ModelConfig, config_hash: str,
+) -> tuple[list[Training], list[Trained]]:
+    """The series to train, and the trainings that this cycle has had already."""
     start = hour - config.window_hours * HOUR
     vitals = [vital.value for vital in FORECAST_VITALS]
     with transaction(system.engine) as conn:
@@ -118,9 +122,11 @@ def _due(
             switched_off=config.switched_off(Vital(series.vital)),
             earlier=earlier[series.patient_id, series.vital])
         for series in found
-        if is_due(trained.get((series.patient_id, series.vital)), hour, config.train_every_hours)
+        if is_due(trained.get((series.patient_id, series.vital)), hour, config_hash,
+                  config.train_every_hours)
     ]
-    return due, sum(last == hour for last in trained.values())
+    begun = {(one.series.patient_id, one.series.vital) for one in due}
+    return due, [last for key, last in trained.items() if last.cutoff == hour and key not in begun]
 
 
 def _earlier(
@@ -133,9 +139,13 @@ def _earlier(
     return found
 
 
-def is_due(last: datetime | None, hour: datetime, every_hours: int) -> bool:
-    """Whether a series last trained at `last` is to be trained at `hour`."""
-    return last is None or hour - last >= timedelta(hours=every_hours)
+def is_due(last: Trained | None, hour: datetime, config_hash: str, every_hours: int) -> bool:
+    """Whether a series is to be trained at `hour`; never behind a later training."""
+    if last is None:
+        return True
+    if last.config_hash != config_hash:
+        return last.cutoff <= hour
+    return hour - last.cutoff >= timedelta(hours=every_hours if last.ensemble else 1)
 
 
 def _fitted(due: Sequence[Training], config: ModelConfig, workers: int) -> Iterator[Training]:
@@ -157,7 +167,8 @@ def _provenance() -> Provenance:
     return Provenance(code_version=version("vitalcast"))
 
 
-def _save(system: System, training: Training, config_hash: str) -> None:
+def _save(system: System, training: Training, config_hash: str) -> bool:
+    """Store what a training left; whether it left an ensemble."""
     documents = training.documents()
     rows, aliases = _documents(training, documents)
     with transaction(system.engine) as conn:
@@ -166,6 +177,7 @@ def _save(system: System, training: Training, config_hash: str) -> None:
             fits=[*_fit_rows(training, documents, config_hash), *_off_rows(training, config_hash)],
             statistics=[statistics_row(training.series, training.grid, job="train",
                                        cutoff=training.cutoff, horizon=training.config.horizon)])
+    return bool(aliases)
 
 
 def _documents(
