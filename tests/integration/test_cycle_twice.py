@@ -21,6 +21,13 @@ VITALS_SERVED = {
     "demo-07": {"heart_rate"},
 }
 
+# Of each training, where the documents' parents are from; the same member's of the same series.
+_LINEAGE = """
+SELECT DISTINCT d.cutoff, p.cutoff FROM model_documents d
+LEFT JOIN model_documents p ON p.document_id = d.parent_id AND p.patient_id = d.patient_id
+    AND p.vital = d.vital AND p.member = d.member
+WHERE d.parent_id IS NULL OR d.parent_id <> d.document_id ORDER BY d.cutoff"""
+
 
 @pytest.fixture
 def sandbox() -> Iterator[str]:
@@ -97,6 +104,8 @@ def test_training_that_is_due_every_hour_leaves_the_same_rows(
         place.cycle(hour)
     once = dump(engine)
     assert count(engine, "SELECT count(DISTINCT cutoff) FROM fits") == 2
+    with transaction(engine) as conn:
+        assert conn.execute(text(_LINEAGE)).all() == [(CYCLE, None), (CYCLE + HOUR, CYCLE)]
     place.cycle(CYCLE + HOUR)
     assert_same(once, dump(engine))
 

@@ -32,6 +32,7 @@ from registry.models import (
     StoredDocument,
     Trained,
     last_trained,
+    latest_ensembles,
     latest_members,
     save_training,
 )
@@ -132,9 +133,10 @@ def _due(
 def _earlier(
     conn: Connection, patients: Sequence[str], hour: datetime,
 ) -> Mapping[tuple[str, str], dict[str, StoredDocument]]:
-    """Members' last documents from before this cycle, so that running it again finds the same."""
+    """Last documents by member, "ensemble" too, from before this cycle: the same when run again."""
     found: dict[tuple[str, str], dict[str, StoredDocument]] = defaultdict(dict)
-    for one in latest_members(conn, patients, hour - HOUR):
+    before = hour - HOUR
+    for one in (*latest_members(conn, patients, before), *latest_ensembles(conn, patients, before)):
         found[one.patient_id, one.vital][one.member] = one
     return found
 
@@ -206,10 +208,12 @@ def _documents(
 
 def _document_row(training: Training, document: Document) -> DocumentRow:
     text = dumps(document)
+    parent = training.earlier.get(document.member)
     return DocumentRow(
         document_id=document_id(text), patient_id=training.series.patient_id,
         vital=training.series.vital, member=document.member, engine=document.engine,
-        cutoff=training.cutoff, parent_id=None, made_by="search", document=text)
+        cutoff=training.cutoff, parent_id=parent.document_id if parent else None,
+        made_by="search", document=text)
 
 
 def _alias(training: Training, alias: str, row: DocumentRow, why: str) -> AliasRow:

@@ -1,5 +1,6 @@
-"""A member whose fit failed goes on with its last good document, and the record says so."""
+"""A member whose fit failed goes on with its last good document; every document has its parent."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -63,3 +64,14 @@ def test_too_little_data_is_no_failure_to_stand_in_for() -> None:
     rows, _ = _documents(one, one.documents())
     ensemble = next(loads(row.document) for row in rows if row.member == "ensemble")
     assert ensemble.figures["absent"] == {"revert": "too_little_data: it ended so"}
+
+
+def test_a_document_has_the_previous_one_of_its_member_as_parent() -> None:
+    one = training("timeout")
+    before = one.earlier["revert"]
+    again = replace(one, earlier={"last_value": replace(before, member="last_value"),
+                                  "ensemble": replace(before, member="ensemble")})
+    parents = {row.member: row.parent_id for row in _documents(again, again.documents())[0]}
+    assert parents == {"last_value": before.document_id, "ensemble": before.document_id}
+    first = {row.member: row.parent_id for row in _documents(one, one.documents())[0]}
+    assert first["last_value"] is first["ensemble"] is None
