@@ -24,11 +24,11 @@ HOUR = datetime(2026, 11, 21, 6, tzinfo=UTC)
 
 
 def reading(time: datetime, value: float = 80, *, offset_h: float | None = 0,
-            vital: Vital = Vital.HEART_RATE, context: str = "unknown") -> DailyReading:
+            vital: Vital = Vital.HEART_RATE) -> DailyReading:
     offset = None if offset_h is None else timedelta(hours=offset_h)
     return DailyReading(
         vital=vital, value=value, time=time, civil_date=(time + (offset or timedelta())).date(),
-        utc_offset=offset, context=context, granularity="sample", statistic="instant")
+        utc_offset=offset, context="unknown", granularity="sample", statistic="instant")
 
 
 @pytest.mark.parametrize(("born", "today", "years"), [
@@ -105,9 +105,3 @@ def test_an_entry_belongs_to_the_patients_day() -> None:
                                                    "shortness_of_breath": False}
     assert by_date[date(2026, 11, 21)].assessed == "orange"
     assert by_date[date(2026, 11, 20)].answers == {}
-
-
-def test_readings_in_exercise_are_no_protocol_readings() -> None:
-    daily = [reading(HOUR - timedelta(hours=2), 150, context="active"),
-             reading(HOUR - timedelta(hours=1), 70, context="rest")]
-    assert list(protocol_days(daily, [], HOUR)[-1].readings["heart_rate"]) == [70]
