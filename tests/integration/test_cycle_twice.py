@@ -127,6 +127,23 @@ def test_a_changed_configuration_takes_effect_at_the_next_cycle(
     assert_same(once, dump(engine))
 
 
+def test_blocks_of_one_patient_leave_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    later = CYCLE + HOUR
+    place.clock(later)
+    place.ingest(later)
+    place.train(later)
+    whole = place.forecast(later), place.evaluate(later)
+    once = dump(engine)
+    for job in ("forecast", "evaluate"):
+        monkeypatch.setattr(f"vitalcast.jobs.{job}.BLOCK", 1)
+    assert (place.forecast(later), place.evaluate(later)) == whole
+    assert_same(once, dump(engine))
+
+
 def test_another_database_comes_to_the_same_rows_with_every_default_member(
     engine: Engine, database_url: str,
 ) -> None:

@@ -1,7 +1,8 @@
 """Forecast: run each series' stored models on to now, combine them, score what they say.
 
 Nothing is fitted. The state is run from where the document ends through the hours since, so that
-late readings count and the same cycle run again gives the same rows. One transaction a shard.
+late readings count and the same cycle run again gives the same rows. One transaction a block of
+patients, so that memory does not grow with the shard.
 A series that fell silent gets a row too, without a forecast: no old one passes for the latest.
 """
 
@@ -29,7 +30,7 @@ from registry.models import (
 from registry.observations import Series, read_series
 from registry.patients import patient_ids
 from registry.runs import run
-from vitalcast.cycle import HOUR, Shard, parse_cycle
+from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.jobs.statistics import statistics_row
@@ -38,6 +39,9 @@ from vitalcast.wiring import System
 
 Figures = dict[str, Any]
 Key = tuple[str, str]
+
+BLOCK = 500
+"""Patients that are forecast at once."""
 
 NO_MODEL = "no model yet: the readings did not suffice for a training, or none has run"
 
@@ -64,22 +68,31 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
              config_hash: str) -> Figures:
     """Forecast this shard at `cycle`; figures: series, forecasts, patients scored."""
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
-    with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures, \
-            transaction(system.engine) as conn:
-        patients = Shard.parse(shard).pick(patient_ids(conn))
-        grids = _grids(conn, patients, hour, config)
-        stored = _stored(conn, patients, hour)
-        made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour,
-                              config) for series, grid in grids]
-        read = {(series.patient_id, series.vital) for series, _ in grids}
-        made += [_without(key, hour, config, silence(config))
-                 for key in sorted(stored.keys() - read)]
-        _save(conn, patients, grids, made, hour, config)
-        scored = severity_rows(conn, patients, hour, config, [one.row for one in made], grids)
-        save_severities(conn, scored)
-        figures.update(series=len(made), patients=len(scored),
-                       forecasts=sum(one.row.reason is None for one in made))
+    with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
+        with transaction(system.engine) as conn:
+            patients = Shard.parse(shard).pick(patient_ids(conn))
+        figures.update(series=0, patients=len(patients), forecasts=0)
+        for block in blocks(patients, BLOCK):
+            with transaction(system.engine) as conn:
+                rows = _forecast_block(conn, block, hour, config)
+            figures["series"] += len(rows)
+            figures["forecasts"] += sum(row.reason is None for row in rows)
     return dict(figures)
+
+
+def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
+                    config: ModelConfig) -> list[ForecastRow]:
+    """Forecast and score these patients, and store what comes of it."""
+    grids = _grids(conn, patients, hour, config)
+    stored = _stored(conn, patients, hour)
+    made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour, config)
+            for series, grid in grids]
+    read = {(series.patient_id, series.vital) for series, _ in grids}
+    made += [_without(key, hour, config, silence(config)) for key in sorted(stored.keys() - read)]
+    _save(conn, patients, grids, made, hour, config)
+    rows = [one.row for one in made]
+    save_severities(conn, severity_rows(conn, patients, hour, config, rows, grids))
+    return rows
 
 
 def _grids(conn: Connection, patients: Sequence[str], hour: datetime,
