@@ -190,7 +190,7 @@ model_documents = Table(
     Column("member", Text, nullable=False, comment="a member's name, or 'ensemble'"),
     Column("engine", Text, nullable=False),
     Column("cutoff", UTCTime, nullable=False, comment="end of the data it was fitted to"),
-    Column("parent_id", Text, comment="document it was warm-started from"),
+    Column("parent_id", Text, comment="the previous document of that member"),
     Column("made_by", Text, nullable=False, comment="search, refit or update"),
     Column("document", Text, nullable=False, comment="JSON, byte for byte as hashed"),
     Column("created_at", UTCTime, nullable=False, server_default=NOW),

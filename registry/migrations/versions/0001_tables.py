@@ -203,7 +203,7 @@ def upgrade() -> None:
         sa.Column('member', sa.Text(), nullable=False, comment="a member's name, or 'ensemble'"),
         sa.Column('engine', sa.Text(), nullable=False),
         sa.Column('cutoff', sa.DateTime(timezone=True), nullable=False, comment='end of the data it was fitted to'),
-        sa.Column('parent_id', sa.Text(), nullable=True, comment='document it was warm-started from'),
+        sa.Column('parent_id', sa.Text(), nullable=True, comment='the previous document of that member'),
         sa.Column('made_by', sa.Text(), nullable=False, comment='search, refit or update'),
         sa.Column('document', sa.Text(), nullable=False, comment='JSON, byte for byte as hashed'),
         sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
