@@ -2,7 +2,7 @@
 
 Kernels work on rows of arrays, one series a row (`kernels.search.Fits`); documents hold named
 values. `from_*` turns a row of fits into a model; `*_row` turns a model into the row of structure,
-parameters and state that `refit_batch`, `run_batch` and `paths_batch` take.
+parameters and state that `refit_batch`, `run_batch` and `paths_batch` take. Where a series allows no fit, FitRefused says why.
 """
 
 import numpy as np
@@ -18,17 +18,17 @@ _TRENDS = ("N", "A", "A")
 
 
 def fit_ets(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """Additive exponential smoothing, trend and season by corrected AIC; FitRefused says why not."""
+    """Additive exponential smoothing, trend and season by evidence."""
     return from_ets(ets.fit_batch(y[None], ets_ring(seasons)), 0)
 
 
 def fit_theta(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """The best of four theta models by corrected AIC on adjusted data; FitRefused says why not."""
+    """The best of four theta models by corrected AIC on adjusted data."""
     return from_theta(theta.fit_batch(y[None], seasons[0]), 0)
 
 
 def fit_tbats(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """Harmonics, trend, damping, AR(1) error by corrected AIC; FitRefused says why not."""
+    """Harmonics, AR(1) error, trend and damping by evidence."""
     periods = tbats_periods(seasons)
     return from_tbats(tbats.fit_batch(y[None], periods), 0, periods)
 
@@ -79,7 +79,7 @@ def from_ets(fits: Fits, s: int) -> Fitted:
                     "phi": float(params[linear.PHI]) if trend == 2 else 1.0},
         state={"level": float(state[0]), "trend": float(state[1]),
                "season": state[linear.FIXED:linear.FIXED + m].copy()},
-        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s),
+        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "evidence"),
     )
 
 
@@ -110,7 +110,7 @@ def from_theta(fits: Fits, s: int) -> Fitted:
         state={"level": float(state[theta.LEVEL]), "mean": float(state[theta.MEAN]),
                "a": float(state[theta.A]), "b": float(state[theta.B]),
                "t": int(state[theta.SEEN])},
-        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s),
+        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "aicc"),
     )
 
 
@@ -149,7 +149,7 @@ def from_tbats(fits: Fits, s: int, periods: FloatArray) -> Fitted:
     return Fitted(
         structure={"trend": trend > 0, "damped": trend == 2, "ar": bool(spec[linear.AR])},
         parameters=parameters, state=moving,
-        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s),
+        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "evidence"),
     )
 
 
@@ -176,8 +176,8 @@ def _row(fits: Fits, s: int) -> Row:
     return fits.structures[s], fits.params[s], fits.states[s]
 
 
-def _figures(fits: Fits, s: int) -> Values:
+def _figures(fits: Fits, s: int, criterion: str) -> Values:
     figures = fits.figures[s]
-    return {"criterion": "aicc", "criterion_value": float(figures[search.CRITERION]),
+    return {"criterion": criterion, "criterion_value": float(figures[search.CRITERION]),
             "iterations": int(figures[search.EVALUATIONS]),
             "capped": bool(figures[search.CAPPED]), "filled": 0}

@@ -42,7 +42,11 @@ FIGURES = 4
 MIN_OBSERVED = 8
 CYCLES = 3
 _CONSTANT = 1e-9
-_RIDGE = np.array([1e-8, 1.0, 1.0])
+
+# Variance of a one-hour error over the prior variance of an initial state. Chosen with the evidence
+# criterion on `replay` and on hours before each wearer's first test hour: see docs/engine.md.
+TREND_PRIOR, RING_PRIOR, PAIR_PRIOR = 0.1, 2.0, 4.0
+
 _TINY = 1e-20
 _REFIT_TOLERANCE = 1e-5
 
@@ -106,7 +110,10 @@ def scaled(y, out):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def criterion(value, observed, parameters):
-    """Corrected AIC of a Gaussian fit; inf where the hours do not suffice for it."""
+    """Corrected AIC of a Gaussian fit; inf where the hours do not suffice for it.
+
+    Linear models add what their initial states weigh: they are integrated out, not counted.
+    """
     room = observed - parameters - 1
     if room <= 0 or not value >= 0.0:
         return math.inf
@@ -116,11 +123,12 @@ def criterion(value, observed, parameters):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def ridge_of(spec, ridge):
-    """Fill the penalty of each initial state: next to none on level and trend."""
+    """Fill the penalty of each initial state; the level's is there for rounding alone."""
     first = 2 if spec[TREND] > 0 else 1
-    ridge[:first] = _RIDGE[0]
-    ridge[first:first + spec[RING]] = _RIDGE[1]
-    ridge[first + spec[RING]:initial_count(spec)] = _RIDGE[2]
+    ridge[0] = 1e-8
+    ridge[1:first] = TREND_PRIOR
+    ridge[first:first + spec[RING]] = RING_PRIOR
+    ridge[first + spec[RING]:initial_count(spec)] = PAIR_PRIOR
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -132,12 +140,11 @@ def consider(y, observed, spec, periods, tolerance, theta, ridge, b, best_spec, 
     structure's own criterion, inf where it has no fit.
     """
     ridge_of(spec, ridge)
-    value, evaluations, capped = fit_structure(y, spec, periods, ridge, tolerance, theta, b)
+    value, evaluations, capped, weight = fit_structure(y, spec, periods, ridge, tolerance, theta, b)
     free = np.empty(THETA, dtype=np.int64)
-    parameters = free_parameters(spec, free) + initial_count(spec) + 1
-    if spec[RING] > 0:
-        parameters -= 1                  # level and ring share a constant
-    own = criterion(value, observed, parameters)
+    own = criterion(value, observed, free_parameters(spec, free) + 1) + weight
+    if math.isnan(own):
+        own = math.inf
     figures[EVALUATIONS] += evaluations
     if own < figures[CRITERION]:
         figures[CRITERION] = own

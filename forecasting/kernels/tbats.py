@@ -1,7 +1,7 @@
 """TBATS (De Livera, Hyndman & Snyder 2011) of many series in one call, compiled.
 
-One path of nested harmonic pairs, period by period, then trend, damping and an autoregressive
-error, each kept where it lowers the corrected AIC; at most four pairs a period, and no faster ones
+An autoregressive error, one path of nested harmonic pairs, period by period, then trend and damping,
+each kept where the evidence is for it (see `search`); at most four pairs a period, and no faster ones
 than a quarter of the period allows a positive gain. Recursion as in `linear`, initial states by
 penalised least squares as in `varpro`.
 """
@@ -77,31 +77,33 @@ def _search(y, observed, periods, best_spec, best, best_b, figures):
     """Best structure of one scaled series into best_spec, best and best_b."""
     ridge, b = np.empty(_WIDTH), np.empty(_WIDTH)
     spec, theta = np.zeros(SPEC, dtype=np.int64), np.zeros(THETA)
-    for alpha in (0.1, 0.7):
+    for correlated, alpha in ((0, 0.1), (0, 0.7), (1, 0.05)):
         theta[:] = 0.0
-        theta[ALPHA] = alpha
+        spec[AR], theta[ALPHA], theta[RHO] = correlated, alpha, 0.5 * correlated
         consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best, best_b,
                  figures)
     for second in range(2):
+        count, one = (SECOND, ONE_B) if second else (FIRST, ONE_A)
         most = _most_pairs(y.size, periods[second], 2 if second else CYCLES)
         for order in range(1, most + 1):
-            spec[:], theta[:] = best_spec, best
-            spec[SECOND if second else FIRST] = order
-            one = ONE_B if second else ONE_A
-            if theta[one] <= 0.0:
-                theta[one], theta[one + 1] = 0.01, 0.0
-            own = consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best,
-                           best_b, figures)
-            if order > best_spec[SECOND if second else FIRST] + 1 or not own < math.inf:
+            if order > best_spec[count] + 2:
                 break
-    for trend in range(1, 4):
+            spec[:], theta[:] = best_spec, best
+            spec[count] = order
+            if theta[one] <= 0.0:
+                theta[one] = 0.01
+            consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best,
+                     best_b, figures)
+    spec[:], theta[:] = best_spec, best
+    spec[AR] = 1 - spec[AR]
+    theta[RHO] = 0.5 * spec[AR]
+    consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best, best_b,
+             figures)
+    for trend in range(1, 3):
         spec[:], theta[:] = best_spec, best
-        if trend == 3:
-            spec[AR], theta[RHO] = 1, 0.3
-        else:
-            spec[TREND] = trend
-            theta[ALPHA] = max(theta[ALPHA], 0.02)
-            theta[BETA], theta[PHI] = 0.005, 0.95 if trend == 2 else 1.0
+        spec[TREND] = trend
+        theta[ALPHA] = max(theta[ALPHA], 0.02)
+        theta[BETA], theta[PHI] = 0.005, 0.95 if trend == 2 else 1.0
         consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best, best_b,
                  figures)
 

@@ -163,7 +163,8 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
     """Move `theta` (THETA,) to the best parameters near it and fill the initial states `b` (p,).
 
     `ridge` (p,) is added to the diagonal of the normal equations. Returns the penalised sum of
-    squares (nan: no fit), the number of evaluations, and whether their cap was hit.
+    squares (nan: no fit), the number of evaluations, whether their cap was hit, and what the
+    initial states weigh in -2 log of the marginal likelihood.
     """
     n, p = y.size, initial_count(spec)
     q, rows = p + 1, state_size(spec)
@@ -180,7 +181,7 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
     small, index = np.empty((THETA + 1, 2 * THETA + 2)), np.empty(THETA, dtype=np.int64)
     trial = np.empty(THETA)
     if not stable(spec, theta, turn):
-        return math.nan, 0, False
+        return math.nan, 0, False, 0.0
     value = _profile(y, spec, theta, turn, ridge, z, e, g, q)
     evaluations, damping, capped, paired = 1, _DAMPING, False, free[count - 1] >= ONE_A
     searching = value > 0.0
@@ -212,4 +213,15 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
                 damping *= 8.0
                 calm = False
     _initial_states(g, p, b)
-    return value, evaluations, capped
+    return value, evaluations, capped, _weight(g, ridge, p)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weight(g, ridge, p):
+    """log det (X'X + ridge) - log det ridge, the level's own prior left out."""
+    weight = 0.0
+    for i in range(p):
+        weight += 2.0 * math.log(g[i, i])
+        if i > 0:
+            weight -= math.log(ridge[i])
+    return weight
