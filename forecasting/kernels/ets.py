@@ -57,10 +57,10 @@ def _search(y, observed, m, best_spec, best, best_b, figures):
             break
         start[:] = 0.0
         lowest = math.inf
-        for alpha in (0.1, 0.7):
+        for alpha, gamma in ((0.1, 0.15), (0.7, 0.03)):
             spec[TREND] = 0
             theta[:] = 0.0
-            theta[ALPHA], theta[GAMMA] = alpha, 0.02
+            theta[ALPHA], theta[GAMMA] = alpha, gamma
             own = consider(y, observed, spec, _PERIODS, _TOLERANCE, theta, ridge, b, best_spec,
                            best, best_b, figures)
             if own < lowest:

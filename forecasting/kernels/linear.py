@@ -233,7 +233,8 @@ def advance(y, spec, theta, turn, x):
         squares += e * e
         x[0] += damped + alpha * e
         x[1] = damped + beta * e
-        x[2] = rho * x[2] + e
+        if spec[AR] > 0:
+            x[2] = rho * x[2] + e
         if m > 0:
             x[oldest] += gamma * e
             at = at + 1 if at + 1 < m else 0

@@ -73,7 +73,7 @@ def moving_average(spec, theta, turn, whole):
     if m > 0:
         size = _add_ring(whole, part, size, m, theta[GAMMA])
     if spec[AR] > 0:
-        size = _sum_components(whole, part, size, 1, 0.0, 1.0, 0.0, -theta[RHO], 0.0)
+        size = _sum_components(whole, part, size, 1, 0.0, theta[RHO], 0.0, -theta[RHO], 0.0)
     for i in range(pairs):
         one, two = theta[int(turn[2, i])], theta[int(turn[3, i])]
         size = _sum_components(whole, part, size, 2, 0.0, one, two * turn[1, i] - one * turn[0, i],

@@ -15,6 +15,7 @@ from numba import njit
 from forecasting.kernels.linear import (
     ONE_A,
     THETA,
+    TREND,
     design,
     free_parameters,
     initial_count,
@@ -30,6 +31,7 @@ UPPER = np.array([0.9999, 0.5, 0.98, 0.9, 0.95, 0.3, 0.1, 0.3, 0.1])
 
 MAX_EVALUATIONS = 30
 _DAMPING, _DAMPING_LIMIT = 1e-3, 1e5
+_LOOSENINGS, _LOOSEST = 4, 1e-5
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,6 +93,34 @@ def _initial_states(g, p, b):
         for c in range(i + 1, p):
             value -= g[i, c] * b[c]
         b[i] = value / g[i, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _loosened(y, spec, theta, turn, ridge, z, e, g, q, b):
+    """`_profile` after loosening priors that the states found even under them contradict.
+
+    The trend has its own prior, ring or pairs share one: error variance over mean square.
+    """
+    value, observed = _profile(y, spec, theta, turn, ridge, z, e, g, q), 0
+    for t in range(y.size):
+        observed += 0 if math.isnan(y[t]) else 1
+    first = 2 if spec[TREND] > 0 else 1
+    for _ in range(_LOOSENINGS):
+        if not value > 0.0:
+            break
+        _initial_states(g, q - 1, b)
+        tight = False
+        for low, high in ((1, first), (first, q - 1)):
+            strength = 0.0
+            for i in range(low, high):
+                strength += b[i] * b[i] / (high - low)
+            if high > low and value / observed < 0.5 * ridge[low] * strength:
+                ridge[low:high] = max(value / observed / strength, _LOOSEST)
+                tight = True
+        if not tight:
+            break
+        value = _profile(y, spec, theta, turn, ridge, z, e, g, q)
+    return value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,9 +192,10 @@ def _step(hessian, slope, free, count, theta, damping, calm, trial, small, index
 def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
     """Move `theta` (THETA,) to the best parameters near it and fill the initial states `b` (p,).
 
-    `ridge` (p,) is added to the diagonal of the normal equations. Returns the penalised sum of
-    squares (nan: no fit), the number of evaluations, whether their cap was hit, and what the
-    initial states weigh in -2 log of the marginal likelihood.
+    `ridge` (p,) is added to the diagonal of the normal equations, loosened where it is too tight
+    for the states found. Returns the penalised sum of squares (nan: no fit), the number of
+    evaluations, whether their cap was hit, and what the initial states weigh in -2 log of the
+    marginal likelihood.
     """
     n, p = y.size, initial_count(spec)
     q, rows = p + 1, state_size(spec)
@@ -182,7 +213,7 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
     trial = np.empty(THETA)
     if not stable(spec, theta, turn):
         return math.nan, 0, False, 0.0
-    value = _profile(y, spec, theta, turn, ridge, z, e, g, q)
+    value = _loosened(y, spec, theta, turn, ridge, z, e, g, q, b)
     evaluations, damping, capped, paired = 1, _DAMPING, False, free[count - 1] >= ONE_A
     searching = value > 0.0
     while searching:
