@@ -2,7 +2,8 @@
 
 Kernels work on rows of arrays, one series a row (`kernels.search.Fits`); documents hold named
 values. `from_*` turns a row of fits into a model; `*_row` turns a model into the row of structure,
-parameters and state that `refit_batch`, `run_batch` and `paths_batch` take. Where a series allows no fit, FitRefused says why.
+parameters and state that `refit_batch`, `run_batch` and `paths_batch` take. Where a series allows
+no fit, FitRefused says why.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Exponential smoothing with additive errors, many series in one call, compiled.
 
-Trend N, A or Ad and season N or A, chosen by evidence (see `search`) on the same observed hours; recursion,
-states and parameters as in `linear`, initial states by penalised least squares as in `varpro`.
+Trend N, A or Ad and season N or A, chosen by evidence (see `search`) on the same observed hours;
+recursion, states and parameters as in `linear`, initial states by penalised least squares as in
+`varpro`.
 """
 
 import math

@@ -1,9 +1,9 @@
 """TBATS (De Livera, Hyndman & Snyder 2011) of many series in one call, compiled.
 
-An autoregressive error, one path of nested harmonic pairs, period by period, then trend and damping,
-each kept where the evidence is for it (see `search`); at most four pairs a period, and no faster ones
-than a quarter of the period allows a positive gain. Recursion as in `linear`, initial states by
-penalised least squares as in `varpro`.
+An autoregressive error, one path of nested harmonic pairs, period by period, then trend and
+damping, each kept where the evidence is for it (see `search`). At most four pairs a period, and
+none that turns by a right angle an hour or more: a positive gain would not be stable there.
+Recursion as in `linear`, initial states by penalised least squares as in `varpro`.
 """
 
 import math

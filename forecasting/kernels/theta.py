@@ -18,6 +18,7 @@ import math
 import numpy as np
 from numba import njit
 
+from forecasting.kernels.pattern import repeats, seasonal_pattern
 from forecasting.kernels.search import (
     CAPPED,
     CRITERION,
@@ -42,7 +43,6 @@ _LOWER = np.array([0.02, -10.0, 0.0])
 _UPPER = np.array([0.99, 10.0, 0.95])
 _TOLERANCE = 1e-5
 _LEVEL_RIDGE = 1e-3
-_NINETY_PERCENT = 1.6448536269514722
 
 
 def empty_fits(series: int, m: int) -> Fits:
@@ -248,67 +248,6 @@ def _fit_model(y, model, x):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _repeats(y, m):
-    """Whether the autocorrelation at lag m stands out at 90 %, over pairs of observed hours."""
-    own, observed, stretch, last = 0.0, 0.0, 1.0, 0.0
-    for t in range(y.size):
-        if not math.isnan(y[t]):
-            own += y[t] * y[t]
-            observed += 1.0
-    for lag in range(1, m + 1):
-        total, pairs = 0.0, 0.0
-        for t in range(lag, y.size):
-            product = y[t] * y[t - lag]
-            if not math.isnan(product):
-                total += product
-                pairs += 1.0
-        share = pairs / (observed * (1.0 - lag / y.size))      # of the pairs that gaps have left
-        last = total / own / share if pairs > 0.0 else 0.0
-        if lag < m:
-            stretch += 2.0 * last * last
-    return last > _NINETY_PERCENT * math.sqrt(stretch / observed)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _pattern(y, m, pattern):
-    """Mean of each hour of the season after its centred moving mean, shrunk by its noise."""
-    n, half = y.size, m // 2
-    sums, counts = np.zeros(n + 1), np.zeros(n + 1)
-    totals, squares, seen = np.empty(m), np.empty(m), np.empty(m)
-    pattern[:m] = 0.0
-    for _ in range(2):
-        for t in range(n):
-            known = not math.isnan(y[t])
-            sums[t + 1] = sums[t] + (y[t] - pattern[t % m] if known else 0.0)
-            counts[t + 1] = counts[t] + (1.0 if known else 0.0)
-        totals[:] = 0.0
-        squares[:] = 0.0
-        seen[:] = 0.0
-        for t in range(half, n - half):
-            last = t + half + m % 2
-            count = counts[last] - counts[t - half]
-            if not math.isnan(y[t]) and count > 0.0:
-                left = y[t] - (sums[last] - sums[t - half]) / count
-                totals[t % m] += left
-                squares[t % m] += left * left
-                seen[t % m] += 1.0
-        signal, noise = 0.0, 0.0
-        centre = 0.0
-        for k in range(m):
-            pattern[k] = totals[k] / seen[k] if seen[k] > 0.0 else 0.0
-            centre += pattern[k] / m
-        for k in range(m):
-            if seen[k] > 1.0:
-                left = squares[k] / seen[k] - (totals[k] / seen[k]) ** 2
-                noise += left / (seen[k] - 1.0) / m
-            pattern[k] -= centre
-            signal += pattern[k] ** 2 / m
-    kept = max(0.0, 1.0 - noise / signal) if signal > 0.0 else 0.0
-    for k in range(m):
-        pattern[k] *= kept
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _search(y, observed, first_model, last_model, x_start, best_x, figures):
     """Best of the models between the given ones; its number, -1 for none, and sum of squares."""
     x, best, best_value = np.empty(3), -1, 0.0
@@ -344,9 +283,9 @@ def fit_rows(y, m, warm, structures, params, states, sigma2, figures, status):
             x[0], x[2] = params[s, 0], 1.0 - 1.0 / params[s, 1]
             seasonal = structures[s, 1] > 0
         else:
-            seasonal = m >= 4 and n >= CYCLES * m and _repeats(own, m)
+            seasonal = m >= 4 and n >= CYCLES * m and repeats(own, m)
         if seasonal:
-            _pattern(own, m, pattern)
+            seasonal_pattern(own, m, pattern)
             for t in range(n):
                 own[t] -= pattern[t % m]
         else:

@@ -1,4 +1,4 @@
-"""Least squares for linear smoothing models: initial states profiled out, parameters by a box search.
+"""Least squares for linear smoothing models: initial states profiled out, parameters in a box.
 
 With fixed smoothing parameters the residuals are X b + c, linear in the initial states b. Their
 penalised sum of squares, minimised over b, is the last pivot of the Cholesky factor of (X c)'(X c).

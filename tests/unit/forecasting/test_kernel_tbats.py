@@ -124,7 +124,6 @@ def test_a_refit_keeps_the_structure() -> None:
 def test_nothing_raises_hangs_or_gives_nan(y: FloatArray) -> None:
     try:
         model = native_smoothing.fit_tbats(y, (24, 168))
-    except FitRefused as refusal:
-        assert str(refusal)
+    except FitRefused:
         return
     assert np.isfinite(recursion.path(model, 48)).all() and np.isfinite(model.sigma2)

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from statsforecast.theta import _theta, switch_theta
+from statsforecast._lib import theta as _theta
+from statsforecast.theta import switch_theta
 
 from forecasting import native_smoothing
 from forecasting import theta as recursion
@@ -118,7 +119,6 @@ def test_a_refit_keeps_the_model() -> None:
 def test_nothing_raises_hangs_or_gives_nan(y: FloatArray) -> None:
     try:
         model = native_smoothing.fit_theta(y, (24,))
-    except FitRefused as refusal:
-        assert str(refusal)
+    except FitRefused:
         return
     assert np.isfinite(recursion.path(model, 48)).all() and np.isfinite(model.sigma2)
