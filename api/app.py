@@ -3,6 +3,7 @@
     uvicorn api.app:from_environment --factory
 """
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import problems
+from api.cache import BriefCache
 from api.headers import SecurityHeaders
 from api.pages.render import STATIC_FOLDER
 from api.routes import health, models, pages, patients, session
@@ -20,6 +22,8 @@ from registry.people import People
 from registry.reading import open_reading
 from vitalcast.errors import UserError
 from vitalcast.settings import load_settings
+
+RECENT_FORECASTS = 4096   # about 5 kB each
 
 DESCRIPTION = """Forecasts and self-explaining severity scores from wearable vitals.
 
@@ -39,6 +43,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
                              clock=settings.clock)
     app.state.settings = settings
     app.state.reading = reading
+    app.state.recent_forecasts = BriefCache[bytes](
+        seconds=settings.forecast_age_s, size=RECENT_FORECASTS, clock=time.monotonic)
     app.state.people = People(settings.database_url)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)

@@ -72,8 +72,11 @@ def report(
         finally:
             reading.close()
     text = render.html("report.html", standalone=True, view=view, username=None)
-    out.touch(mode=0o600)
-    out.write_text(text, encoding="utf-8")
+    try:
+        out.touch(mode=0o600)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written ({error.strerror}): give another --out") from None
     typer.echo(str(out))
 
 
@@ -141,8 +144,8 @@ def _password(from_stdin: bool) -> str:
 
 @contextmanager
 def _database() -> Iterator[str]:
-    with database_server(load_settings()) as urls:
-        yield urls.registry
+    with database_server(load_settings()) as url:
+        yield url
 
 
 @contextmanager

@@ -1,24 +1,24 @@
 """Headers on every answer: what a browser may load, and that patient data is not kept."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Swagger UI writes style attributes; its scripts are files of ours all the same.
-DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+DOCS_POLICY = POLICY.replace(b"style-src 'self'", b"style-src 'self' 'unsafe-inline'")
 DOCS = "/docs"
 STATIC = "/static/"
+KEEP = b"public, max-age=3600"
 
 # `same-origin` and not `no-referrer`: with the latter, browsers send "Origin: null" with forms.
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
 
 
 class SecurityHeaders:
@@ -31,19 +31,19 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path: str = scope["path"]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add(MutableHeaders(scope=message), path)
+                message["headers"] = [*message["headers"], *_added(message, scope["path"])]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-def _add(headers: MutableHeaders, path: str) -> None:
-    for name, value in ALWAYS.items():
-        headers[name] = value
-    headers.setdefault("Content-Security-Policy", DOCS_POLICY if path == DOCS else POLICY)
-    headers.setdefault("Cache-Control",
-                       "public, max-age=3600" if path.startswith(STATIC) else "no-store")
+def _added(message: Message, path: str) -> list[tuple[bytes, bytes]]:
+    present = {name for name, _ in message["headers"]}
+    defaults = (
+        (b"content-security-policy", DOCS_POLICY if path == DOCS else POLICY),
+        (b"cache-control", KEEP if path.startswith(STATIC) else b"no-store"),
+    )
+    return [*ALWAYS, *(header for header in defaults if header[0] not in present)]

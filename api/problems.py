@@ -124,7 +124,8 @@ def _answer(
     request: Request, kind: Kind, detail: str, headers: dict[str, str] | None = None
 ) -> Response:
     if _wants_page(request):
-        return page("error.html", status=kind.status, title=kind.title, detail=detail)
+        return page("error.html", status=kind.status, code=kind.status, title=kind.title,
+                    detail=detail)
     return Problem(kind, detail, headers)
 
 

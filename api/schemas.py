@@ -1,19 +1,18 @@
-"""The wire: what comes in is validated here, what goes out is documented here."""
+"""The wire: what goes out is documented here. What comes in is in `api.entries`."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-
-from clinical.news2 import Consciousness
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 ForecastVital = Literal["heart_rate", "respiratory_rate", "systolic_bp", "diastolic_bp",
                         "body_temperature", "spo2"]
 
 CYCLE = "2026-11-20T14:00:00Z"
+ACCURACY_DAYS = 7
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
+def with_example(value: dict[str, Any]) -> ConfigDict:
+    """Unknown fields are refused; the example stands in the documentation."""
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [value]})
 
 
@@ -33,7 +32,7 @@ class ProblemOut(BaseModel):
 class TokenOut(BaseModel):
     """Send it as `Authorization: Bearer …`."""
 
-    model_config = _example(
+    model_config = with_example(
         {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_in": 3600})
 
     access_token: str
@@ -42,14 +41,14 @@ class TokenOut(BaseModel):
 
 
 class MeOut(BaseModel):
-    model_config = _example({"username": "doctor", "role": "doctor"})
+    model_config = with_example({"username": "doctor", "role": "doctor"})
 
     username: str
     role: Literal["doctor", "operator", "service"]
 
 
 class StateOut(BaseModel):
-    model_config = _example({"status": "ok"})
+    model_config = with_example({"status": "ok"})
 
     status: Literal["ok"]
 
@@ -66,7 +65,7 @@ _PATIENT = {
 class PatientOut(BaseModel):
     """A patient's place in the work list. Null: not applicable, or not known yet."""
 
-    model_config = _example(_PATIENT)
+    model_config = with_example(_PATIENT)
 
     patient_id: str
     cutoff: Annotated[AwareDatetime | None, Field(description="hour of the latest cycle")]
@@ -89,7 +88,7 @@ class PatientOut(BaseModel):
 class PatientsOut(BaseModel):
     """A page of the work list, worst first."""
 
-    model_config = _example({"total": 1, "limit": 50, "offset": 0, "patients": [_PATIENT]})
+    model_config = with_example({"total": 1, "limit": 50, "offset": 0, "patients": [_PATIENT]})
 
     total: int
     limit: int
@@ -100,7 +99,7 @@ class PatientsOut(BaseModel):
 class SeriesOut(BaseModel):
     """Hourly means; an hour without a reading is null and has the count 0."""
 
-    model_config = _example({
+    model_config = with_example({
         "patient_id": "p03", "vital": "heart_rate", "unit": "/min",
         "start": "2026-11-20T12:00:00Z", "step_hours": 1, "mean": [71.5, None], "count": [4, 0]})
 
@@ -121,7 +120,7 @@ class IntervalOut(BaseModel):
 class ForecastOut(BaseModel):
     """The latest forecast: value i is for the hour that starts at cutoff + i hours."""
 
-    model_config = _example({
+    model_config = with_example({
         "patient_id": "p03", "vital": "heart_rate", "unit": "/min", "cutoff": CYCLE, "horizon": 2,
         "stored_horizon": 24, "document_id": "9f2c…", "reason": None, "point": [72.0, 72.4],
         "intervals": {"50": {"lower": [70, 70], "upper": [74, 75]},
@@ -151,10 +150,41 @@ class ForecastsOut(BaseModel):
     forecasts: list[ForecastOut]
 
 
+class VitalAccuracyOut(BaseModel):
+    vital: str
+    unit: Annotated[str, Field(description="UCUM")]
+    since: Annotated[AwareDatetime, Field(description="cutoff of the oldest forecast counted")]
+    until: Annotated[AwareDatetime, Field(description="cutoff of the newest")]
+    forecasts: Annotated[int, Field(description="forecasts counted")]
+    hours: Annotated[int, Field(
+        description="forecast hours beside a reading; each forecast of an hour counts it")]
+    mae: Annotated[float, Field(description="mean absolute error of the ensemble, in `unit`")]
+    baseline: Annotated[str | None, Field(
+        description="the best baseline among those that forecast every one of these hours")]
+    baseline_mae: float | None
+    coverage_80: Annotated[float, Field(description="share of hours within the 80 % interval")]
+    coverage_95: Annotated[float, Field(description="share of hours within the 95 % interval")]
+
+
+class AccuracyOut(BaseModel):
+    """How the forecasts of the last 7 days did; a vital without a scored forecast is left out."""
+
+    model_config = with_example({
+        "patient_id": "p03", "days": 7, "vitals": [{
+            "vital": "heart_rate", "unit": "/min", "since": "2026-11-13T14:00:00Z",
+            "until": "2026-11-20T13:00:00Z", "forecasts": 168, "hours": 3710, "mae": 3.42,
+            "baseline": "hour_of_day", "baseline_mae": 4.18, "coverage_80": 0.81,
+            "coverage_95": 0.94}]})
+
+    patient_id: str
+    days: Annotated[int, Field(description="back from the newest forecast that was scored")]
+    vitals: list[VitalAccuracyOut]
+
+
 class SeverityOut(BaseModel):
     """Severity as stored with the cycle: every part carries its explanation."""
 
-    model_config = _example({
+    model_config = with_example({
         "patient_id": "p03", "cutoff": CYCLE, "band": "medium", "rank": 2.0506,
         "current": {
             "applicable": True, "reason": None,
@@ -184,7 +214,7 @@ class SeverityOut(BaseModel):
 
 
 class ModelOut(BaseModel):
-    model_config = _example({
+    model_config = with_example({
         "document_id": "9f2c…", "vital": "heart_rate", "member": "profile", "engine": "native",
         "cutoff": CYCLE, "made_by": "search", "alias": None})
 
@@ -218,59 +248,3 @@ class RunOut(BaseModel):
 
 class RunsOut(BaseModel):
     runs: list[RunOut]
-
-
-Condition = Literal["mild", "moderate", "severe"]
-
-
-class EntryIn(BaseModel):
-    """What a clinician found, or the patient answered. Only the items given are stored."""
-
-    model_config = _example({
-        "effective_at": CYCLE, "supplemental_oxygen": False, "consciousness": "alert"})
-
-    effective_at: Annotated[
-        AwareDatetime | None, Field(description="when it was so, with a zone; default now")] = None
-    supplemental_oxygen: bool | None = None
-    consciousness: Consciousness | None = None
-    spo2_scale: Annotated[
-        Literal[1, 2] | None, Field(description="2: hypercapnic respiratory failure")] = None
-    chest_pain: bool | None = None
-    chest_pain_moderate_exercise: bool | None = None
-    chest_pain_at_rest: bool | None = None
-    shortness_of_breath: bool | None = None
-    shortness_of_breath_light_exercise: bool | None = None
-    shortness_of_breath_at_rest: bool | None = None
-    coloured_sputum: bool | None = None
-    assessed_condition: Annotated[
-        Condition | None, Field(description="the doctor's own verdict")] = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        if not self.items():
-            raise ValueError("no item is given: send at least one, such as consciousness")
-        return self
-
-    def items(self) -> dict[str, str]:
-        """The given items as stored text: true and false, numbers, words."""
-        given = self.model_dump(mode="json", exclude={"effective_at"}, exclude_none=True)
-        return {item: _as_text(value) for item, value in given.items()}
-
-    def at(self, now: datetime) -> datetime:
-        """When the entry holds from, in UTC."""
-        return (self.effective_at or now).astimezone(UTC)
-
-
-def _as_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-class EntryOut(BaseModel):
-    model_config = _example({
-        "patient_id": "p03", "effective_at": CYCLE, "items": {"consciousness": "alert"},
-        "entered_by": "doctor"})
-
-    patient_id: str
-    effective_at: AwareDatetime
-    items: dict[str, str]
-    entered_by: str

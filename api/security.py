@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ from registry.views import Access
 
 ALGORITHM = "HS256"
 COOKIE = "vitalcast_session"
+REMEMBERED_TOKENS = 1024
 
 
 class Role(StrEnum):
@@ -58,6 +60,8 @@ class Tokens:
         self._secret = secret.encode()
         self._life = timedelta(minutes=minutes)
         self._clock = clock
+        # A signature is checked once; failures are not remembered, the expiry is looked at always.
+        self._verified = lru_cache(maxsize=REMEMBERED_TOKENS)(self._verify)
 
     @property
     def seconds(self) -> int:
@@ -75,14 +79,20 @@ class Tokens:
 
     def read(self, token: str | None) -> Principal:
         """Who the token names. NotSignedInError when it is missing, forged or has expired."""
+        principal, expires = self._verified(token or "")
+        if expires <= self._clock().timestamp():
+            raise NotSignedInError
+        return principal
+
+    def _verify(self, token: str) -> tuple[Principal, float]:
+        """What a token of ours says, and until when."""
         try:
             claims = jwt.decode(
-                token or "", self._secret, algorithms=[ALGORITHM],
+                token, self._secret, algorithms=[ALGORITHM],
                 options={"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False},
             )
-            if claims["exp"] <= self._clock().timestamp():
-                raise NotSignedInError
-            return Principal(username=claims["sub"], role=Role(claims["role"]))
+            principal = Principal(username=claims["sub"], role=Role(claims["role"]))
+            return principal, float(claims["exp"])
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as error:
             raise NotSignedInError from error
 
@@ -106,45 +116,53 @@ class Logins:
         return Principal(username=user.username, role=Role(user.role))
 
 
-_bearer = OAuth2PasswordBearer(
-    tokenUrl="/v1/token", auto_error=False,
-    description="Sign in with POST /v1/token; a token lasts an hour by default.",
-)
+class Bearer(OAuth2PasswordBearer):
+    """The bearer of the API, where the role is one of `roles`; `refusal` tells the others."""
+
+    def __init__(self, *roles: Role, refusal: str = "") -> None:
+        super().__init__(tokenUrl="/v1/token", auto_error=False, scheme_name="login",
+                         description="Sign in with POST /v1/token; a token lasts an hour.")
+        self._roles = roles or tuple(Role)
+        self._refusal = refusal
+
+    async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
+        """NotSignedInError or NotAllowedError. Asynchronous to stay off the thread pool."""
+        tokens: Tokens = request.app.state.tokens
+        principal = tokens.read(await super().__call__(request))
+        if principal.role not in self._roles:
+            raise NotAllowedError(self._refusal)
+        return principal
 
 
-async def signed_in(request: Request, token: Annotated[str | None, Depends(_bearer)]) -> Principal:
-    """The bearer of the API. Asynchronous only to stay off the thread pool."""
-    tokens: Tokens = request.app.state.tokens
-    return tokens.read(token)
+NOT_A_READER = ("operators see models and runs, not patients' readings: sign in as a doctor or a "
+                "service")
+
+NOT_A_DOCTOR = "clinical entries are made by doctors: sign in as one"
+
+SignedIn = Annotated[Principal, Depends(Bearer())]
+Reader = Annotated[Principal, Depends(
+    Bearer(Role.DOCTOR, Role.SERVICE, refusal=NOT_A_READER))]
+Doctor = Annotated[Principal, Depends(
+    Bearer(Role.DOCTOR, refusal=NOT_A_DOCTOR))]
+Watcher = Annotated[Principal, Depends(
+    Bearer(Role.OPERATOR, Role.SERVICE,
+           refusal="runs are for operators and services: sign in as one"))]
 
 
-async def signed_in_browser(request: Request) -> Principal:
+async def page_reader(request: Request) -> Principal:
     """The reader of the pages, by cookie."""
     tokens: Tokens = request.app.state.tokens
-    return tokens.read(request.cookies.get(COOKIE))
-
-
-SignedIn = Annotated[Principal, Depends(signed_in)]
-Browser = Annotated[Principal, Depends(signed_in_browser)]
-
-
-async def reader(principal: SignedIn) -> Principal:
-    """Doctors and services may read patients."""
+    principal = tokens.read(request.cookies.get(COOKIE))
     if principal.role is Role.OPERATOR:
-        raise NotAllowedError("operators see models and runs, not patients' readings: "
-                              "sign in as a doctor or a service")
+        raise NotAllowedError(NOT_A_READER)
     return principal
 
 
-async def page_reader(principal: Browser) -> Principal:
-    """The pages are for those who may read patients."""
-    return await reader(principal)
-
-
-async def doctor(principal: SignedIn) -> Principal:
-    """Only doctors make clinical entries."""
+async def page_doctor(request: Request) -> Principal:
+    """The doctor who fills in a form of the pages, by cookie."""
+    principal = await page_reader(request)
     if principal.role is not Role.DOCTOR:
-        raise NotAllowedError("clinical entries are made by doctors: sign in as one")
+        raise NotAllowedError(NOT_A_DOCTOR)
     return principal
 
 
@@ -161,7 +179,6 @@ async def reading_of(request: Request) -> Reading:
     return found
 
 
-Reader = Annotated[Principal, Depends(reader)]
 PageReader = Annotated[Principal, Depends(page_reader)]
-Doctor = Annotated[Principal, Depends(doctor)]
+PageDoctor = Annotated[Principal, Depends(page_doctor)]
 Readings = Annotated[Reading, Depends(reading_of)]

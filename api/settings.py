@@ -14,14 +14,14 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """`cookie_secure` belongs on wherever the pages are served over TLS."""
+    """`forecast_age_s`: so long a forecast may be answered again without asking the database."""
 
     database_url: str
     secret_key: str
     token_minutes: int = 60
-    cookie_secure: bool = False
     login_attempts: int = 5
     login_window_s: int = 300
+    forecast_age_s: float = 2.0
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:

@@ -3,17 +3,11 @@
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from vitals_assets import COMMON, FORECASTS
+from cycle_parts import COMMON, FORECASTS, list_shards
 
 
 @dag(schedule=PartitionedAssetTimetable(assets=FORECASTS), doc_md=__doc__, **COMMON)
 def evaluate_models() -> None:
-    @task
-    def list_shards() -> list[str]:
-        from vitalcast.wiring import open_system
-
-        return open_system().shards()
-
     @task
     def evaluate(shard: str, partition_key: str | None = None) -> dict[str, Any]:
         from vitalcast.jobs.evaluate import evaluate

@@ -3,28 +3,13 @@
 from typing import Any
 
 from airflow.sdk import AssetAny, PartitionedAssetTimetable, dag, task
-from vitals_assets import COMMON, CONFIG_VARIABLE, FORECASTS, MODELS, OBSERVATIONS
+from cycle_parts import COMMON, FORECASTS, MODELS, OBSERVATIONS, list_shards, load_config
 
 NEWS = PartitionedAssetTimetable(assets=AssetAny(OBSERVATIONS, MODELS))
 
 
 @dag(schedule=NEWS, doc_md=__doc__, **COMMON)
 def forecast_vitals() -> None:
-    @task
-    def load_config() -> str:
-        from airflow.sdk import Variable
-
-        from vitalcast.jobs.configure import use_config
-        from vitalcast.wiring import open_system
-
-        return use_config(open_system(), Variable.get(CONFIG_VARIABLE, default="{}"))
-
-    @task
-    def list_shards() -> list[str]:
-        from vitalcast.wiring import open_system
-
-        return open_system().shards()
-
     @task(priority_weight=5)
     def forecast(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
         from vitalcast.jobs.forecast import forecast

@@ -3,18 +3,12 @@
 from typing import Any
 
 from airflow.sdk import dag, task
-from vitals_assets import COMMON, INGEST_POOL, OBSERVATIONS, scheduled
+from cycle_parts import COMMON, INGEST_POOL, OBSERVATIONS, list_shards, scheduled
 
 
 # Five past, so that devices that sync on the hour are in.
 @dag(schedule=scheduled("5 * * * *"), doc_md=__doc__, **COMMON)
 def ingest_vitals() -> None:
-    @task
-    def list_shards() -> list[str]:
-        from vitalcast.wiring import open_system
-
-        return open_system().shards()
-
     @task(pool=INGEST_POOL, priority_weight=10)
     def ingest(shard: str, partition_key: str | None = None) -> dict[str, Any]:
         from vitalcast.jobs.ingest import ingest

@@ -3,7 +3,7 @@
 from typing import Any
 
 from airflow.sdk import dag, task
-from vitals_assets import COMMON, scheduled
+from cycle_parts import COMMON, scheduled
 
 
 @dag(schedule=scheduled("30 3 * * *"), doc_md=__doc__, **COMMON)

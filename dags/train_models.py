@@ -7,26 +7,11 @@ a task of its own, so that a mistake fails the run at once and with its reason.
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from vitals_assets import COMMON, CONFIG_VARIABLE, MODELS, OBSERVATIONS, TRAINING_POOL
+from cycle_parts import COMMON, MODELS, OBSERVATIONS, TRAINING_POOL, list_shards, load_config
 
 
 @dag(schedule=PartitionedAssetTimetable(assets=OBSERVATIONS), doc_md=__doc__, **COMMON)
 def train_models() -> None:
-    @task
-    def load_config() -> str:
-        from airflow.sdk import Variable
-
-        from vitalcast.jobs.configure import use_config
-        from vitalcast.wiring import open_system
-
-        return use_config(open_system(), Variable.get(CONFIG_VARIABLE, default="{}"))
-
-    @task
-    def list_shards() -> list[str]:
-        from vitalcast.wiring import open_system
-
-        return open_system().shards()
-
     @task(pool=TRAINING_POOL)
     def train(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
         from vitalcast.jobs.train import train
@@ -36,11 +21,11 @@ def train_models() -> None:
 
     @task(outlets=[MODELS])
     def publish(figures: list[dict[str, Any]]) -> None:
-        """Tell whoever waits that there are new models; skipped when no training was due."""
+        """Tell whoever waits that there are new models; skipped when training left none."""
         from airflow.sdk.exceptions import AirflowSkipException
 
-        if not any(shard["series"] for shard in figures):
-            raise AirflowSkipException("no training was due: stored models stay in use")
+        if not any(shard["ensembles"] for shard in figures):
+            raise AirflowSkipException("training left no new models: stored ones stay in use")
 
     publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
 

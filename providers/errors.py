@@ -40,7 +40,7 @@ class TransportError(ProviderError):
     transient = True
 
 
-class RateLimited(ProviderError):  # noqa: N818 - the design's name
+class RateLimited(ProviderError):
     """The vendor's rate limit is used up; lower the configured rate or wait."""
 
     reason = "rate_limited"
@@ -52,14 +52,14 @@ class RateLimited(ProviderError):  # noqa: N818 - the design's name
         self.retry_after_s = retry_after_s
 
 
-class VendorUnavailable(ProviderError):  # noqa: N818
+class VendorUnavailable(ProviderError):
     """The vendor has a failure of its own; wait for the next cycle."""
 
     reason = "vendor_unavailable"
     transient = True
 
 
-class RequestRejected(ProviderError):  # noqa: N818
+class RequestRejected(ProviderError):
     """The vendor refuses the request itself; the client needs to be changed."""
 
     reason = "request_rejected"
@@ -77,20 +77,20 @@ class AuthorisationError(ProviderError):
     reason = "authorisation"
 
 
-class TokenRejected(AuthorisationError):  # noqa: N818
+class TokenRejected(AuthorisationError):
     """The access token is not accepted, not even a fresh one; look at the vendor's status page."""
 
     reason = "token_rejected"
 
 
-class ReauthorisationRequired(AuthorisationError):  # noqa: N818
+class ReauthorisationRequired(AuthorisationError):
     """The refresh token is no longer accepted; ask the patient to connect the account again."""
 
     reason = "reauth_required"
     connection_status = "reauth_required"
 
 
-class ScopeMissing(AuthorisationError):  # noqa: N818
+class ScopeMissing(AuthorisationError):
     """The patient did not grant this; ask for consent with the missing scope."""
 
     reason = "scope_missing"
@@ -99,21 +99,21 @@ class ScopeMissing(AuthorisationError):  # noqa: N818
 NotEntitled = ScopeMissing
 
 
-class SubscriptionLapsed(AuthorisationError):  # noqa: N818
+class SubscriptionLapsed(AuthorisationError):
     """The patient's membership at the vendor has ended; readings resume when it is renewed."""
 
     reason = "subscription_lapsed"
     connection_status = "subscription_lapsed"
 
 
-class NotLinked(AuthorisationError):  # noqa: N818
+class NotLinked(AuthorisationError):
     """The chosen account has no wearable; ask the patient to connect the right account."""
 
     reason = "not_linked"
     connection_status = "not_linked"
 
 
-class ClientRefused(AuthorisationError):  # noqa: N818
+class ClientRefused(AuthorisationError):
     """Client id or secret is not accepted; check the provider's settings."""
 
     reason = "client_refused"

@@ -107,8 +107,8 @@ class Observation:
         The value is no part of it: a vendor's revision of a reading keeps its key.
         """
         parts = (
-            patient_id, provider.value, self.vital.value, self.statistic.value,
-            self.granularity.value, self.effective_start.astimezone(UTC).isoformat(),
+            patient_id, provider, self.vital, self.statistic, self.granularity,
+            self.effective_start.isoformat(),
             self.device_id or self.device_model or "", self.source_record_id or "",
         )
         return hashlib.sha256("\x1f".join(parts).encode()).digest()

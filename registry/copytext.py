@@ -14,7 +14,7 @@ def copy_text(value: str | None) -> str:
     """A text column. NUL characters, which PostgreSQL cannot store, become U+FFFD."""
     if value is None:
         return NULL
-    if value.isalnum():
+    if value.isprintable() and "\\" not in value:
         return value
     return value.translate(_ESCAPES).replace("\0", "\ufffd")
 

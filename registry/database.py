@@ -13,6 +13,7 @@ Messages never hold values: the vendor's, the driver's and the server's texts ca
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import psycopg2
@@ -26,6 +27,7 @@ __all__ = ["Connection", "Engine", "RegistryError", "open_engine", "transaction"
 
 OLDEST_VERSION = 15
 _PAGE_ROWS = 1000
+_COPY_LINES = 100
 
 
 class RegistryError(Exception):
@@ -59,7 +61,7 @@ def database_url(url: str) -> URL:
     """`url` for the driver in use, whichever way PostgreSQL is spelt in it."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):   # the latter: a port that is no number
         raise DatabaseUnreachable(
             "VITALCAST_DATABASE_URL cannot be read; write "
             "postgresql://user:password@host:5432/database") from None
@@ -138,11 +140,22 @@ def execute_rows(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]
     return written
 
 
+class _Lines:
+    """Lines as a file for COPY: the server stores one portion while the next is being made."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+
+    def read(self, _: int) -> bytes:
+        """The next portion, empty at the end; of its own size, which the driver takes."""
+        # A lone surrogate, which JSON can smuggle in, has no UTF-8: it becomes a question mark.
+        return "".join(islice(self._lines, _COPY_LINES)).encode(errors="replace")
+
+
 def copy_in(conn: Connection, statement: str, lines: Iterable[str]) -> None:
     """`COPY … FROM STDIN` in text format; each line ends with a newline (see `copytext`)."""
     with raw_cursor(conn) as cursor:
-        # A lone surrogate, which JSON can smuggle in, has no UTF-8: it becomes a question mark.
-        cursor.copy_expert(statement, io.BytesIO("".join(lines).encode(errors="replace")))
+        cursor.copy_expert(statement, _Lines(lines))
 
 
 def copy_out(conn: Connection, query: str, parameters: dict[str, Any]) -> bytes:

@@ -34,14 +34,15 @@ INSERT INTO evaluations (patient_id, vital, cutoff, observed, final, actual, err
 VALUES %s
 ON CONFLICT (patient_id, vital, cutoff) DO UPDATE SET
     observed = excluded.observed, final = excluded.final, actual = excluded.actual,
-    errors = excluded.errors, mae = excluded.mae, covered = excluded.covered"""
+    errors = excluded.errors, mae = excluded.mae, covered = excluded.covered
+WHERE excluded.final OR NOT evaluations.final AND excluded.observed >= evaluations.observed"""
 
 _TO_EVALUATE = f"""
 SELECT f.patient_id, f.vital, f.cutoff, f.horizon, f.document_id, f.state_hash, f.reason, f.point,
        {", ".join(f"f.{name}" for name in _BOUNDS)}, f.members, f.absent
-FROM forecasts f
+FROM forecasts f LEFT JOIN evaluations e USING (patient_id, vital, cutoff)
 WHERE f.patient_id = ANY(:patients) AND f.document_id IS NOT NULL
-  AND f.cutoff < :cycle AND f.cutoff >= :oldest
+  AND f.cutoff < :cycle AND (f.cutoff >= :oldest OR e.final IS NOT TRUE)
 ORDER BY f.patient_id, f.vital, f.cutoff"""  # noqa: S608 -- constants of this file
 
 
@@ -116,7 +117,7 @@ def save_severities(conn: Connection, rows: Sequence[SeverityRow]) -> None:
 
 
 def save_evaluations(conn: Connection, rows: Sequence[EvaluationRow]) -> None:
-    """Store evaluations; later ones, with more hours observed, replace earlier ones."""
+    """Store evaluations; one with more hours observed stays when an older cycle is run again."""
     execute_rows(conn, _SAVE_EVALUATIONS, [
         (row.patient_id, row.vital, row.cutoff, row.observed, row.final, _numbers(row.actual),
          _json(row.errors), _json(row.mae), _json(row.covered)) for row in rows])
@@ -125,9 +126,9 @@ def save_evaluations(conn: Connection, rows: Sequence[EvaluationRow]) -> None:
 def forecasts_to_evaluate(
     conn: Connection, patients: Sequence[str], cycle: datetime, oldest: datetime,
 ) -> list[ForecastRow]:
-    """Forecasts with cutoff in [oldest, cycle): those with hours that `cycle` may have observed.
+    """Forecasts with hours that `cycle` may have observed: all that are not final yet.
 
-    Late readings change earlier evaluations too: `oldest` lies as far back as they may reach.
+    Late readings change final ones too: those with cutoff in [oldest, cycle) come as well.
     """
     found = conn.execute(text(_TO_EVALUATE), {
         "patients": list(patients), "cycle": cycle, "oldest": oldest})

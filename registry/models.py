@@ -59,10 +59,17 @@ ON CONFLICT (config_hash) DO NOTHING"""
 
 _LOAD_CONFIG = "SELECT CAST(config AS text) FROM model_configs WHERE config_hash = :hash"
 
+# Trained twice at one cutoff, fits of members that are configured no more are left of the first.
 _LAST_TRAINED = """
-SELECT patient_id, vital, max(cutoff) AS cutoff FROM fits
-WHERE patient_id = ANY(:patients) AND cutoff <= coalesce(CAST(:through AS timestamptz), 'infinity')
-GROUP BY patient_id, vital"""
+WITH newest AS (
+    SELECT patient_id, vital, max(cutoff) AS cutoff FROM fits
+    WHERE patient_id = ANY(:patients) GROUP BY patient_id, vital)
+SELECT DISTINCT ON (f.patient_id, f.vital)
+       f.patient_id, f.vital, f.cutoff, f.config_hash, a.cutoff AS ensemble
+FROM newest n JOIN fits f USING (patient_id, vital, cutoff)
+LEFT JOIN model_aliases a ON a.patient_id = f.patient_id AND a.vital = f.vital
+    AND a.alias = 'ensemble'
+ORDER BY f.patient_id, f.vital, f.finished_at DESC"""
 
 # Trained twice at one cutoff, the training that the alias points to counts.
 _LATEST = """
@@ -139,6 +146,18 @@ class FitRow:
     seconds: float | None = None
     cpu_seconds: float | None = None
     host: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The last training of a series, whatever its outcomes.
+
+    ensemble  cutoff of the training that left the newest ensemble; None when none ever did
+    """
+
+    cutoff: datetime
+    config_hash: str
+    ensemble: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,14 +256,12 @@ def load_config(conn: Connection, config_hash: str) -> str | None:
 
 
 def last_trained(
-    conn: Connection, patients: Sequence[str], *, through: datetime | None = None,
-) -> dict[tuple[str, str], datetime]:
-    """The newest cutoff at which each (patient, vital) was trained, whatever the outcomes.
-
-    With `through`, later trainings do not count.
-    """
-    found = conn.execute(text(_LAST_TRAINED), {"patients": list(patients), "through": through})
-    return {(row.patient_id, row.vital): row.cutoff for row in found}
+    conn: Connection, patients: Sequence[str],
+) -> dict[tuple[str, str], Trained]:
+    """The last training of each (patient, vital) that was ever trained."""
+    found = conn.execute(text(_LAST_TRAINED), {"patients": list(patients)})
+    return {(row.patient_id, row.vital): Trained(
+        cutoff=row.cutoff, config_hash=row.config_hash, ensemble=row.ensemble) for row in found}
 
 
 def latest_ensembles(

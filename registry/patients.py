@@ -11,10 +11,8 @@ from registry.database import Connection, execute_rows
 
 _SAVE = """
 INSERT INTO patients (patient_id, birth_date, pregnant) VALUES %s
-ON CONFLICT (patient_id) DO UPDATE SET
-    birth_date = excluded.birth_date, pregnant = excluded.pregnant
-WHERE (patients.birth_date, patients.pregnant)
-    IS DISTINCT FROM (excluded.birth_date, excluded.pregnant)"""
+ON CONFLICT (patient_id) DO UPDATE SET birth_date = excluded.birth_date
+WHERE patients.birth_date IS DISTINCT FROM excluded.birth_date"""
 
 _IDS = "SELECT patient_id FROM patients ORDER BY patient_id"
 
@@ -41,7 +39,10 @@ class Patient:
 
 
 def save_patients(conn: Connection, patients: Sequence[Patient]) -> None:
-    """Store patients. The SpO2 scale is not written: it changes by a clinician's entry alone."""
+    """Store patients; of one who is there already, only the birth date changes.
+
+    Pregnancy and SpO2 scale are what people entered since.
+    """
     execute_rows(conn, _SAVE, [(one.patient_id, one.birth_date, one.pregnant) for one in patients])
 
 

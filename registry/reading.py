@@ -10,16 +10,25 @@ and the errors of `registry.database`.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, Row, create_engine, text
+from sqlalchemy import Engine, Row, TextClause, create_engine, text
 
+from forecasting.config import BASELINES
 from registry import reading_sql as sql
-from registry.database import DatabaseUnreachable, NotFound, database_url, transaction
+from registry.database import (
+    DatabaseUnreachable,
+    NotFound,
+    database_url,
+    raw_cursor,
+    transaction,
+)
 from registry.migrate import require_migrated
 from registry.views import (
     Access,
+    Accuracy,
     Entry,
     Forecast,
     Freshness,
@@ -37,6 +46,7 @@ from registry.views import (
 LEVELS = (50, 80, 95)
 HOUR = timedelta(hours=1)
 NUL = "\0"
+PREPARED = "latest_forecast"
 POOL_SIZE = 10
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
@@ -57,10 +67,11 @@ def open_reading(url: str) -> "Reading":
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         pool_size=POOL_SIZE,
-        max_overflow=2 * POOL_SIZE,
+        max_overflow=3 * POOL_SIZE,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
             "options": "-c default_transaction_read_only=on -c timezone=UTC "
+                       "-c plan_cache_mode=force_generic_plan "
                        f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
         },
     ))
@@ -96,9 +107,11 @@ class Reading:
             raise PatientNotFound
         return _patient(rows[0])
 
-    def entries(self, access: Access, patient_id: str) -> tuple[Entry, ...]:
-        """The newest clinical entry of each item."""
-        rows = self._ask_patient(sql.ENTRIES, access, patient_id)
+    def entries(
+        self, access: Access, patient_id: str, since: datetime
+    ) -> tuple[Entry, ...]:
+        """Clinical entries that took effect since then, newest first."""
+        rows = self._ask_patient(sql.ENTRIES, access, patient_id, since=since)
         return tuple(Entry(**row._mapping) for row in rows)
 
     # --- readings ---------------------------------------------------------------------------
@@ -133,14 +146,32 @@ class Reading:
 
     # --- forecasts --------------------------------------------------------------------------
 
-    def forecast(self, access: Access, patient_id: str, vital: str) -> Forecast | None:
-        """The latest forecast of one vital, None before the first. One query: the hot path."""
-        rows = self._ask(
-            sql.FORECAST, viewer=access.username, patient=patient_id, vital=vital
-        )
-        if not rows:
+    def latest_forecast(
+        self, access: Access, patient_id: str, vital: str, unit: str, horizon: int | None
+    ) -> tuple[int, str] | None:
+        """The stored horizon, and the latest forecast's first `horizon` hours as the API's JSON.
+
+        None before the first forecast. The hot path: one prepared statement, its text passed on.
+        """
+        values = (access.username, patient_id, vital, unit, horizon)
+        if NUL in patient_id:
             raise PatientNotFound
-        return _forecast(rows[0]) if rows[0].cutoff else None
+        try:
+            row = self._execute_latest(values)
+        except DatabaseUnreachable:
+            row = self._execute_latest(values)
+        if row is None:
+            raise PatientNotFound
+        stored, body = row
+        return None if body is None else (stored, body)
+
+    def forecast_bodies(
+        self, access: Access, patient_id: str, units: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """The latest forecast of each vital in `units` that has one, as the API's JSON."""
+        rows = self._ask_patient(sql.FORECAST_BODIES, access, patient_id,
+                                 vitals=list(units), units=list(units.values()))
+        return tuple(row.body for row in rows)
 
     def forecasts(
         self, access: Access, patient_id: str, vitals: Sequence[str]
@@ -148,6 +179,14 @@ class Reading:
         """The latest forecast of each vital that has one, in the order asked."""
         rows = self._ask_patient(sql.FORECASTS, access, patient_id, vitals=list(vitals))
         return tuple(_forecast(row) for row in rows)
+
+    def accuracy(
+        self, access: Access, patient_id: str, vitals: Sequence[str], span: timedelta
+    ) -> tuple[Accuracy, ...]:
+        """How the last `span` of forecasts did, for each vital that has a scored one."""
+        rows = self._ask_patient(sql.ACCURACY, access, patient_id, vitals=list(vitals),
+                                 baselines=list(BASELINES), span=span)
+        return tuple(Accuracy(**row._mapping) for row in rows)
 
     def severity(self, access: Access, patient_id: str) -> Severity | None:
         """The latest severity, None before the first cycle."""
@@ -204,7 +243,23 @@ class Reading:
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         with transaction(self._engine) as connection:
-            return connection.execute(text(statement), values).all()
+            return connection.execute(_statement(statement), values).all()
+
+    def _execute_latest(self, values: tuple[str | int | None, ...]) -> tuple[Any, ...] | None:
+        """By the driver itself: SQLAlchemy's part of the time would be the larger one."""
+        with transaction(self._engine) as connection, raw_cursor(connection) as cursor:
+            if PREPARED not in connection.info:
+                cursor.execute(sql.LATEST_FORECAST)
+                connection.info[PREPARED] = True
+            cursor.execute(sql.EXECUTE_LATEST_FORECAST, values)
+            found: tuple[Any, ...] | None = cursor.fetchone()
+            return found
+
+
+@lru_cache
+def _statement(text_: str) -> TextClause:
+    """Parsed once: the statements are the few constants of `reading_sql`."""
+    return text(text_)
 
 
 def _patient(row: Row[Any]) -> Patient:

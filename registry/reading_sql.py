@@ -20,6 +20,13 @@ _FORECAST_COLUMNS = """f.vital, f.cutoff, f.horizon, f.document_id, f.reason, f.
     f.lower_50, f.upper_50, f.lower_80, f.upper_80, f.lower_95, f.upper_95,
     CAST(f.members AS text) AS members, CAST(f.absent AS text) AS absent"""
 
+
+def _held(level: int) -> str:
+    """Share of the scored hours whose value lay in the interval of that level."""
+    held = f"""jsonb_path_query_array(CAST(covered AS jsonb), '$."{level}"[*] ? (@ == true)')"""
+    return f"CAST(sum(jsonb_array_length({held})) AS double precision) / sum(observed)"
+
+
 USER = "SELECT username, password_hash, role FROM users WHERE username = :username"
 
 _PATIENT = f"""
@@ -50,10 +57,10 @@ MAY_SEE = f"SELECT 1 FROM patients p WHERE p.patient_id = :patient AND {_VISIBLE
 MAY_SEE_MODELS = f"SELECT 1 FROM patients p WHERE p.patient_id = :patient AND {_MODELS_VISIBLE}"
 
 ENTRIES = f"""
-SELECT DISTINCT ON (e.item) e.item, e.value, e.effective_at, e.entered_by
+SELECT e.item, e.value, e.effective_at, e.entered_by
 FROM patients p JOIN clinical_entries e USING (patient_id)
-WHERE p.patient_id = :patient AND {_VISIBLE}
-ORDER BY e.item, e.effective_at DESC"""
+WHERE p.patient_id = :patient AND {_VISIBLE} AND e.effective_at >= :since
+ORDER BY e.effective_at DESC, e.entered_by, e.item"""
 
 SERIES = f"""
 SELECT o.vital, date_trunc('hour', o.effective_start, 'UTC') AS hour,
@@ -89,13 +96,47 @@ LEFT JOIN LATERAL (
 WHERE p.patient_id = :patient AND {_VISIBLE}
 ORDER BY c.provider"""
 
-FORECAST = f"""
-SELECT {_FORECAST_COLUMNS}
+# The answer's text is written by Postgres: on the hot path nobody else reads the numbers.
+_CUT = "[1:coalesce({horizon}, f.horizon)]"
+_INTERVAL = """json_build_object(
+    'lower', array_to_json(f.lower_{level}{cut}), 'upper', array_to_json(f.upper_{level}{cut}))"""
+
+
+def _body(horizon: str, unit: str) -> str:
+    cut = _CUT.format(horizon=horizon)
+    intervals = ", ".join(
+        f"'{level}', {_INTERVAL.format(level=level, cut=cut)}" for level in (50, 80, 95))
+    return f"""CAST(json_build_object(
+    'patient_id', p.patient_id, 'vital', f.vital, 'unit', CAST({unit} AS text),
+    'cutoff', to_char(f.cutoff AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+    'horizon', coalesce({horizon}, f.horizon), 'stored_horizon', f.horizon,
+    'document_id', f.document_id, 'reason', f.reason, 'point', array_to_json(f.point{cut}),
+    'intervals', json_build_object({intervals}),
+    'members', f.members, 'absent', f.absent) AS text)"""
+
+
+# $1 viewer, $2 patient, $3 vital, $4 unit, $5 horizon or null. No forecast yet: a row of nulls.
+LATEST_FORECAST = f"""
+PREPARE latest_forecast (text, text, text, text, integer) AS
+SELECT f.horizon, CASE WHEN f.cutoff IS NOT NULL THEN {_body("$5", "$4")} END
 FROM patients p
 LEFT JOIN LATERAL (
-    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = :vital
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = $3
     ORDER BY x.cutoff DESC LIMIT 1) f ON true
-WHERE p.patient_id = :patient AND {_VISIBLE}"""
+WHERE p.patient_id = $2 AND {_VISIBLE.replace(":viewer", "$1")}"""
+
+EXECUTE_LATEST_FORECAST = "EXECUTE latest_forecast (%s, %s, %s, %s, %s)"
+
+FORECAST_BODIES = f"""
+SELECT {_body("NULL", "v.unit")} AS body
+FROM patients p
+CROSS JOIN unnest(CAST(:vitals AS text[]), CAST(:units AS text[]))
+    WITH ORDINALITY AS v(vital, unit, position)
+CROSS JOIN LATERAL (
+    SELECT * FROM forecasts x WHERE x.patient_id = p.patient_id AND x.vital = v.vital
+    ORDER BY x.cutoff DESC LIMIT 1) f
+WHERE p.patient_id = :patient AND {_VISIBLE}
+ORDER BY v.position"""
 
 FORECASTS = f"""
 SELECT {_FORECAST_COLUMNS}
@@ -106,6 +147,41 @@ CROSS JOIN LATERAL (
     ORDER BY x.cutoff DESC LIMIT 1) f
 WHERE p.patient_id = :patient AND {_VISIBLE}
 ORDER BY v.position"""
+
+# `mae` is a mean over the `observed` hours of its forecast, so it is weighted with them. The
+# window ends at the newest forecast of any vital that has been scored.
+ACCURACY = f"""
+WITH newest AS (
+    SELECT max(n.cutoff) AS cutoff FROM unnest(CAST(:vitals AS text[])) AS v(vital)
+    CROSS JOIN LATERAL (
+        SELECT x.cutoff FROM evaluations x
+        WHERE x.patient_id = :patient AND x.vital = v.vital AND x.observed > 0
+        ORDER BY x.cutoff DESC LIMIT 1) n),
+scored AS (
+    SELECT e.vital, e.cutoff, e.observed, e.mae, e.covered
+    FROM patients p JOIN evaluations e USING (patient_id)
+    WHERE p.patient_id = :patient AND {_VISIBLE} AND e.observed > 0
+      AND e.vital = ANY(CAST(:vitals AS text[]))
+      AND e.cutoff > (SELECT cutoff FROM newest) - CAST(:span AS interval)),
+ensembles AS (
+    SELECT vital, min(cutoff) AS since, max(cutoff) AS until, count(*) AS forecasts,
+           sum(observed) AS hours,
+           sum(observed * CAST(mae ->> 'ensemble' AS double precision)) / sum(observed) AS mae,
+           {_held(80)} AS coverage_80, {_held(95)} AS coverage_95
+    FROM scored GROUP BY vital),
+baselines AS (
+    SELECT s.vital, b.name, sum(s.observed) AS hours,
+           sum(s.observed * CAST(s.mae ->> b.name AS double precision)) / sum(s.observed) AS mae
+    FROM scored s CROSS JOIN unnest(CAST(:baselines AS text[])) AS b(name)
+    WHERE s.mae ->> b.name IS NOT NULL
+    GROUP BY s.vital, b.name)
+SELECT e.vital, e.since, e.until, e.forecasts, e.hours, e.mae, b.name AS baseline,
+       b.mae AS baseline_mae, e.coverage_80, e.coverage_95
+FROM ensembles e
+LEFT JOIN LATERAL (
+    SELECT x.name, x.mae FROM baselines x WHERE x.vital = e.vital AND x.hours = e.hours
+    ORDER BY x.mae, x.name LIMIT 1) b ON true
+ORDER BY array_position(CAST(:vitals AS text[]), e.vital)"""
 
 SEVERITY = f"""
 SELECT s.patient_id, s.cutoff, s.band, s.rank, CAST(s.current AS text) AS current,

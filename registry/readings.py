@@ -19,21 +19,34 @@ WHERE patient_id = ANY(:patients) AND effective_start >= :since AND effective_st
   AND quality = 'ok' AND statistic IN ('instant', 'mean')
 ORDER BY patient_id, vital, context, granularity, effective_start DESC, value DESC"""
 
-# A day's worst reading can be the vendor's own minimum or maximum: no statistic is left out.
-_DAILY = """
-SELECT patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
+_DATED = """
+SELECT key, patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
        coalesce(civil_date, CAST(effective_start AT TIME ZONE 'UTC'
            + make_interval(secs => coalesce(utc_offset_s, 0)) AS date)) AS civil_date,
        make_interval(secs => utc_offset_s) AS utc_offset, context, granularity, statistic
 FROM observations
 WHERE patient_id = ANY(:patients) AND vital = ANY(:vitals) AND quality = 'ok'
-  AND effective_start >= :since AND effective_start < :until
-ORDER BY patient_id, vital, effective_start, key"""
+  AND effective_start >= :since AND effective_start < :until"""
+
+# A day's worst reading can be the vendor's own minimum or maximum: no statistic is left out.
+_DAILY = f"""
+WITH ranked AS (
+    SELECT *,
+        row_number() OVER (PARTITION BY patient_id, vital, civil_date
+                           ORDER BY time DESC, key DESC) AS from_last,
+        row_number() OVER (PARTITION BY patient_id, vital, civil_date
+                           ORDER BY value, time, key) AS from_lowest,
+        row_number() OVER (PARTITION BY patient_id, vital, civil_date
+                           ORDER BY value DESC, time, key) AS from_highest,
+        row_number() OVER (PARTITION BY patient_id
+                           ORDER BY (utc_offset IS NULL), time DESC, vital, key) AS from_told
+    FROM ({_DATED} AND context <> 'active') AS dated)
+SELECT * FROM ranked WHERE 1 IN (from_last, from_lowest, from_highest, from_told)
+ORDER BY patient_id, vital, time, key"""  # noqa: S608 -- constants of this file
 
 # A patient has few nights, so that a month of them is little to read.
-_NIGHTLY = _DAILY.replace(
-    "AND quality = 'ok'",
-    "AND quality = 'ok' AND granularity IN ('night', 'day') AND statistic = 'mean'")
+_NIGHTLY = f"""{_DATED} AND granularity IN ('night', 'day') AND statistic = 'mean'
+ORDER BY patient_id, vital, time, key"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +83,11 @@ def daily_readings(
     conn: Connection, patients: Sequence[str], vitals: Sequence[str],
     since: datetime, until: datetime,
 ) -> dict[str, list[DailyReading]]:
-    """Every reading in [since, until) by patient, in time order within a vital."""
+    """What a daily protocol needs of [since, until), by patient, in time order within a vital.
+
+    Of each vital and civil date its last, lowest and highest reading, those in exercise left out;
+    and the patient's newest reading that tells where the calendar stands.
+    """
     return _dated(conn, _DAILY, patients, vitals, since, until)
 
 

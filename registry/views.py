@@ -97,6 +97,29 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accuracy:
+    """How one vital's forecasts did, over the forecast hours that were observed.
+
+    since, until  cutoffs of the oldest and the newest forecast counted
+    hours         forecast hours beside a reading: an observed hour counts for every forecast of it
+    mae           mean absolute error of the ensemble, in the vital's unit
+    baseline      the best of the baselines that forecast each of these hours; None without one
+    coverage_*    share of the hours whose value lay in the interval
+    """
+
+    vital: str
+    since: datetime
+    until: datetime
+    forecasts: int
+    hours: int
+    mae: float
+    baseline: str | None
+    baseline_mae: float | None
+    coverage_80: float
+    coverage_95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
     """Where a vital's readings come from and how far they reach; None = never one."""
 

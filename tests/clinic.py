@@ -17,9 +17,16 @@ from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting.grid import hourly_grid
 from registry import tables
 from registry.database import Connection, transaction
-from registry.forecasts import ForecastRow, save_forecasts, save_severities
+from registry.forecasts import (
+    EvaluationRow,
+    ForecastRow,
+    save_evaluations,
+    save_forecasts,
+    save_severities,
+)
 from registry.observations import Series, read_series
 from registry.passwords import hash_password
+from vitalcast.jobs.evaluate import score_forecast
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.model_config import ModelConfig
 
@@ -44,6 +51,8 @@ LEVELS: dict[str, dict[str, float]] = {
 LEVELS["mother"] = LEVELS["other"] = LEVELS["well"]
 SPREAD = {"heart_rate": 6, "respiratory_rate": 1.2, "systolic_bp": 6, "diastolic_bp": 4,
           "body_temperature": 0.2, "spo2": 0.8}
+SCORED = ("ill", "well")
+SCORED_EVERY_HOURS = 6
 MEMBERS = ("profile", "revert", "ets", "theta", "last_value")
 
 
@@ -54,12 +63,14 @@ def open_ward(engine: Engine) -> None:
         for patient in LEVELS:
             _readings(conn, patient)
         _entries(conn)
-        rows = [_forecast(conn, patient, vital.value)
+        rows = [_forecast(patient, vital.value, _document(conn, patient, vital.value))
                 for patient in LEVELS for vital in FORECAST_VITALS]
         save_forecasts(conn, rows)
         scored = severity_rows(conn, [name for name in PATIENTS if name != "empty"], CYCLE,
                                ModelConfig(), rows, _grids(conn))
         save_severities(conn, scored)
+        save_evaluations(conn, [row for patient, vital, grid in _observed(conn)
+                                for row in _evaluations(patient, vital, grid)])
         conn.execute(insert(tables.runs), [
             {"job": "forecast", "cycle": CYCLE, "shard": "0/1", "status": "done", "figures": {}}])
 
@@ -133,27 +144,54 @@ def _entries(conn: Connection) -> None:
          "entered_by": "doctor"} for patient, item, value in items])
 
 
-def _forecast(conn: Connection, patient: str, vital: str) -> ForecastRow:
-    if vital not in LEVELS[patient]:
+def _forecast(
+    patient: str, vital: str, document: str | None, *, hours_ago: int = 0,
+    level: float | None = None,
+) -> ForecastRow:
+    """The forecast made so many hours ago, when the patient was at that level."""
+    cutoff = CYCLE - hours_ago * HOUR
+    if document is None:
         return ForecastRow(
-            patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, bounds={}, members={},
+            patient_id=patient, vital=vital, cutoff=cutoff, horizon=HORIZON, bounds={}, members={},
             absent={}, reason="too little data: 0 of the 24 hours that a forecast needs")
     leads = np.arange(1, HORIZON + 1)
-    level, spread = LEVELS[patient][vital], SPREAD[vital]
-    median = level + 0.7 * spread * np.sin(2 * np.pi * (leads + 19) / 24)
+    level, spread = level or LEVELS[patient][vital], SPREAD[vital]
+    median = level + 0.7 * spread * np.sin(2 * np.pi * (leads - hours_ago + 19) / 24)
     width = spread * (0.5 + 0.5 * np.sqrt(leads / HORIZON))
     spec = SPECS[Vital(vital)]
-    bounds = {level: tuple(np.clip(median + sign * z * width, spec.low, spec.high)
-                           for sign in (-1, 1)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))}
+
+    def bound(score: float) -> list[float]:
+        return [float(one) for one in np.clip(median + score * width, spec.low, spec.high)]
+
+    paths = {name: bound(0) for name in MEMBERS} | {"last_value": [bound(0)[0]] * HORIZON}
     return ForecastRow(
-        patient_id=patient, vital=vital, cutoff=CYCLE, horizon=HORIZON, point=median,
-        document_id=_document(conn, patient, vital), bounds=bounds,  # type: ignore[arg-type]
-        members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2},
-                        "path": median.tolist()} for name in MEMBERS},
+        patient_id=patient, vital=vital, cutoff=cutoff, horizon=HORIZON, point=bound(0),
+        document_id=document,
+        bounds={level: (bound(-z), bound(z)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))},
+        members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2}, "path": path}
+                 for name, path in paths.items()},
         absent={"tbats": "timeout: no fit within 20 s", "arima": "switched off for this vital"})
 
 
-def _document(conn: Connection, patient: str, vital: str) -> str:
+def _observed(conn: Connection) -> list[tuple[str, str, Any]]:
+    """Hourly means of the days before the cycle, of the patients whose forecasts are scored."""
+    return [(one.patient_id, one.vital, grid.values) for one, grid in _grids(conn)
+            if one.patient_id in SCORED]
+
+
+def _evaluations(patient: str, vital: str, observed: Any) -> list[EvaluationRow]:
+    """Forecasts of the days before, each from the level of the day that it was made on."""
+    rows = []
+    for hours_ago in range(1, 8 * 24, SCORED_EVERY_HOURS):
+        level = float(np.nanmean(observed[-hours_ago - 24:-hours_ago]))
+        made = _forecast(patient, vital, "earlier", hours_ago=hours_ago, level=level)
+        rows.append(score_forecast(made, observed, CYCLE))
+    return rows
+
+
+def _document(conn: Connection, patient: str, vital: str) -> str | None:
+    if vital not in LEVELS[patient]:
+        return None
     text = f'{{"schema":"vitalcast.model/1","member":"ensemble","series":"{patient} {vital}"}}'
     name = hashlib.sha256(text.encode()).hexdigest()
     conn.execute(insert(tables.model_documents), [{

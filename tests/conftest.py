@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, text
 
@@ -16,6 +17,10 @@ from registry.tables import metadata
 from vitalcast.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# How long one example takes says more about the machine's other work than about the code.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

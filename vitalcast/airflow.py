@@ -24,6 +24,10 @@ class AirflowError(UserError):
     """Airflow refused a request, or a run failed; the message says where to look."""
 
 
+class AirflowConflict(AirflowError):
+    """What was to be created is there already."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowPlace:
     """Where this Airflow lives: its folder, port, metadata database and the DAG folder."""
@@ -115,8 +119,14 @@ class AirflowClient:
                                f"read {place.home / 'logs'}")
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
+    def close(self) -> None:
+        """Give the connection back."""
+        self._session.close()
+
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body, timeout=30)
+        if answer.status_code == requests.codes.conflict:
+            raise AirflowConflict
         if not answer.ok:
             raise AirflowError(f"Airflow answered {answer.status_code} to {method} {path}: "
                                f"{answer.text[:300]}")
@@ -125,12 +135,17 @@ class AirflowClient:
     def ensure_pools(self) -> None:
         """Pools must exist before a DAG runs, or its tasks wait for ever."""
         for name, slots in POOLS.items():
-            body = {"name": name, "slots": slots, "description": "vitalcast"}
-            try:
-                self._call("POST", "/pools", body)
-            except AirflowError as error:
-                if "409" not in str(error):
-                    raise
+            self._create("/pools", {"name": name, "slots": slots, "description": "vitalcast"})
+
+    def ensure_variable(self, name: str, value: str, description: str) -> None:
+        """A Variable that operators find and edit; one that is there stays as it is."""
+        self._create("/variables", {"key": name, "value": value, "description": description})
+
+    def _create(self, path: str, body: Mapping[str, Any]) -> None:
+        try:
+            self._call("POST", path, body)
+        except AirflowConflict:
+            return
 
     def await_dags(self, names: set[str], timeout_s: float = 90) -> None:
         """Wait until every DAG is known to Airflow."""
@@ -149,9 +164,12 @@ class AirflowClient:
         return str(run["dag_run_id"])
 
     def runs(self, dag: str, key: str) -> list[dict[str, Any]]:
-        """The runs of a DAG with this partition key, oldest first."""
-        found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=id&limit=100")["dag_runs"]
-        return [run for run in found if run.get("partition_key") == key]
+        """The runs of a DAG with this partition key, oldest first.
+
+        Among the DAG's newest 100: Airflow hands out no more at once, and it keeps every run.
+        """
+        found = self._call("GET", f"/dags/{dag}/dagRuns?order_by=-id&limit=100")["dag_runs"]
+        return [run for run in reversed(found) if run.get("partition_key") == key]
 
     def tasks(self, dag: str, run_id: str) -> list[dict[str, Any]]:
         """Every task instance of one run."""

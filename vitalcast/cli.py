@@ -19,7 +19,9 @@ app = typer.Typer(
     name="vitalcast", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Forecasts and self-explaining severity scores from wearable vitals.\n\n"
-         "Start with [bold]vitalcast demo[/bold]: the whole cycle on generated patients.",
+         "Start with [bold]vitalcast demo[/bold]: the whole cycle on generated patients. The demo "
+         "has a database of its own; the jobs (ingest, train, ...) work on VITALCAST_DATABASE_URL "
+         "or, without it, on the embedded database `vitalcast`.",
 )
 
 app.command()(local.demo)

@@ -1,7 +1,7 @@
 """A cycle is one full UTC hour; a shard is a part of the patients, fixed by their ids."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -64,6 +64,12 @@ class Shard:
 
 def _slot(patient_id: str, count: int) -> int:
     return int.from_bytes(hashlib.sha256(patient_id.encode()).digest()[:8]) % count
+
+
+def blocks(patient_ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The patients, so many at a time, in order: what a job holds in memory at once."""
+    for first in range(0, len(patient_ids), size):
+        yield patient_ids[first:first + size]
 
 
 def all_shards(count: int) -> list[str]:

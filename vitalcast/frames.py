@@ -15,6 +15,7 @@ from vitalcast.errors import UserError
 COLUMNS = ("unique_id", "ds", "y")
 VITAL = "vital"
 HOUR_S = 3600
+MOST_HOURS = 24 * 366 * 200   # whole numbers count from 1970
 
 
 def read_windows(file: Path, *, horizon: int, windows: int) -> list[Window]:
@@ -23,7 +24,7 @@ def read_windows(file: Path, *, horizon: int, windows: int) -> list[Window]:
     _require_columns(frame, file)
     values, seconds = _numbers(frame), _seconds(frame)
     found: list[Window] = []
-    for key, rows in frame.groupby("unique_id", sort=False).indices.items():
+    for key, rows in frame.groupby("unique_id", sort=False, observed=True).indices.items():
         name = str(key)
         _require_rising(name, seconds[rows])
         start, y = _hours(name, seconds[rows], values[rows])
@@ -79,7 +80,13 @@ def _seconds(frame: pd.DataFrame) -> IntArray:
     """Seconds since 1970 of every row; whole numbers in ds count hours."""
     ds = frame["ds"]
     if pd.api.types.is_integer_dtype(ds):
-        return ds.to_numpy(dtype=np.int64) * HOUR_S
+        hours = ds.to_numpy(dtype=np.int64)
+        far = (hours > MOST_HOURS) | (hours < -MOST_HOURS)
+        if far.any():
+            row = _first(far)
+            raise UserError(f"row {row}: ds is {hours[row - 1]}, too large for a count of hours:"
+                            " give times such as 2026-01-31T13:00:00Z")
+        return hours * HOUR_S
     if pd.api.types.is_numeric_dtype(ds):
         raise UserError("ds holds fractions: give times, or whole numbers that count hours")
     times = pd.to_datetime(ds, utc=True, errors="coerce", format="ISO8601")

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from vitalcast.errors import UserError
+from vitalcast.home import make_home
 
 
 def _fernet() -> str:
@@ -49,7 +50,7 @@ def load_keys(home: Path) -> Keys:
 
 def _create(path: Path, keys: Keys) -> None:
     """Write all or nothing: a hard link fails where another process was first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_home(path.parent)
     draft = path.with_name(f".keys-{os.getpid()}-{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -3,14 +3,23 @@
     {"members": {"tbats": false, "theta": {"spo2": false}}, "train_every_hours": 12}
 
 switches TBATS off, Theta off for SpO2 alone, and trains twice a day. What is not named keeps its
-default; an unknown key, member or vital is refused with the list of those that exist.
+default; an unknown key, member or vital is refused with the list of those that exist. Nothing is
+coerced ("1" is no number, 1 no switch), and a key given twice is refused.
 """
 
 import hashlib
 import json
-from typing import Annotated
+from contextlib import suppress
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from clinical.vitals import FORECAST_VITALS, Vital
 from forecasting.config import DEFAULT_MEMBERS, KNOWN_MEMBERS, MAX_HORIZON, EngineConfig
@@ -23,7 +32,7 @@ Switch = bool | dict[Vital, bool]
 class ModelConfig(BaseModel):
     """One version of the model configuration; frozen, and named by the hash of its content."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     members: Annotated[dict[str, Switch], Field(
         description="member on or off, for all vitals or per vital")] = {}
@@ -37,6 +46,8 @@ class ModelConfig(BaseModel):
         ge=1, le=MAX_HORIZON, description="hours forecast ahead")] = 24
     train_every_hours: Annotated[int, Field(
         ge=1, le=24 * 31, description="training of a series is due so long after its last")] = 24
+    stale_after_hours: Annotated[int, Field(
+        ge=1, le=2016, description="hours without a reading after which nothing is forecast")] = 72
     fit_timeout_s: Annotated[float, Field(
         gt=0, le=3600, description="time limit of one fit")] = 60.0
     alert_threshold: Annotated[float, Field(
@@ -50,6 +61,14 @@ class ModelConfig(BaseModel):
                 raise ValueError(f"there is no member {member!r}: known are "
                                  f"{', '.join(KNOWN_MEMBERS)}")
         return members
+
+    @model_validator(mode="after")
+    def _window_holds_two_seasons(self) -> "ModelConfig":
+        if self.window_hours < 2 * self.seasons[0]:
+            raise ValueError(
+                f"window_hours must be at least twice the first of seasons: {2 * self.seasons[0]}"
+                f" for {self.seasons[0]} h, not {self.window_hours}")
+        return self
 
     def is_on(self, member: str, vital: Vital) -> bool:
         """Whether a member is switched on for a vital."""
@@ -78,6 +97,8 @@ class ModelConfig(BaseModel):
 
 def parse_config(text: str) -> ModelConfig:
     """The configuration from its JSON text. ConfigInvalid lists every fault and where it is."""
+    with suppress(json.JSONDecodeError):           # told below, in the words of the validation
+        json.loads(text, object_pairs_hook=_each_key_once)
     try:
         config = ModelConfig.model_validate_json(text or "{}")
         for vital in FORECAST_VITALS:
@@ -92,3 +113,12 @@ def parse_config(text: str) -> ModelConfig:
     except ConfigError as error:
         raise ConfigInvalid(f"model configuration refused. {error}") from error
     return config
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = ", ".join(key for key in found if keys.count(key) > 1)
+        raise ConfigInvalid(f"model configuration refused. Given more than once: {twice}")
+    return found

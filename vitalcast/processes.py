@@ -1,8 +1,11 @@
 """Local processes: started in a group of their own, watched, and all stopped at the end.
 
+The kernel tells them to stop when this process is killed, so that none is left behind.
+
 ProcessFailed  a process ended, or did not answer, before it was ready; names its log file.
 """
 
+import ctypes
 import os
 import signal
 import socket
@@ -19,6 +22,8 @@ from typing import Self
 from vitalcast.errors import UserError
 
 STOP_TIMEOUT_S = 15.0
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1   # prctl(2)
 
 
 class ProcessFailed(UserError):
@@ -76,6 +81,7 @@ class Supervisor:
         child = subprocess.Popen(
             list(command.argv), env={**os.environ, **command.env}, stdin=subprocess.DEVNULL,
             stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=_stop_with_parent,
         )
         self._children.append((command.name, child))
         if command.ready is not None:
@@ -102,7 +108,14 @@ class Supervisor:
                     f"{name} ended with code {child.returncode}; read {self._logs / name}.log")
 
     def stop(self) -> None:
-        """Stop all, last started first: politely, then by force."""
+        """Stop all, last started first, politely, then by force; another Ctrl-C hinders nothing."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._stop_all()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _stop_all(self) -> None:
         for _, child in reversed(self._children):
             _signal(child, signal.SIGTERM)
         deadline = time.monotonic() + STOP_TIMEOUT_S
@@ -113,6 +126,10 @@ class Supervisor:
             child.wait()
         self._children.clear()
         self._files.close()
+
+
+def _stop_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:

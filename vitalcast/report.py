@@ -1,6 +1,7 @@
 """The doctor's report as a file: fetched from the running page, with its login."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import requests
 
@@ -16,13 +17,14 @@ def save_report(api_url: str, username: str, password: str, patient_id: str,
         session.headers["Origin"] = api_url
         session.post(f"{api_url}/login", timeout=_TIMEOUT_S,
                      data={"username": username, "password": password})
-        answer = session.get(f"{api_url}/patients/{patient_id}/report.html", timeout=_TIMEOUT_S,
-                             allow_redirects=False)
+        answer = session.get(f"{api_url}/patients/{quote(patient_id, safe='')}/report.html",
+                             timeout=_TIMEOUT_S, allow_redirects=False)
     if answer.status_code != 200:
         raise UserError(f"the page answered {answer.status_code} for the report of {patient_id}: "
                         "read api.log in the home folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / f"{patient_id}.html"
+    file = folder / f"{quote(patient_id, safe='')}.html"
     file.touch(mode=0o600)
+    file.chmod(0o600)    # also where it stood there before
     file.write_bytes(answer.content)
     return file

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from vitalcast.errors import UserError
 
@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         description="folder of the embedded database, keys, logs and reports")]
     database_url: Annotated[str, Field(
         default="", description="any PostgreSQL ≥ 15; empty = the embedded one")]
+    database: Annotated[str, Field(
+        default="vitalcast", pattern=r"^[a-z_][a-z0-9_]{0,50}$",
+        description="name of the embedded database; a demo has one of its own")]
     airflow_database_url: Annotated[str, Field(
         default="", description="Airflow's metadata; empty = a database beside it")]
     secret_key: Annotated[str, Field(
@@ -82,3 +85,6 @@ def load_settings() -> Settings:
             for fault in error.errors()
         )
         raise UserError(f"settings cannot be read: {faults}") from error
+    except SettingsError as error:
+        raise UserError("VITALCAST_RATE_LIMITS cannot be read: write JSON such as "
+                        '{"withings": "120/60"}') from error

@@ -5,23 +5,28 @@ StackBusy  another `vitalcast up` or `demo` uses the same home folder.
 """
 
 import fcntl
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from registry.database import create_database
 from vitalcast.airflow import AirflowClient, AirflowPlace
+from vitalcast.dataset import Dataset
 from vitalcast.errors import UserError
+from vitalcast.home import make_home
 from vitalcast.keys import Keys, load_keys
-from vitalcast.local_database import DatabaseUrls, database_server
+from vitalcast.local_database import database_server
+from vitalcast.model_config import ModelConfig
 from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
 from vitalcast.settings import Settings
 
 DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
+CONFIG_VARIABLE = "vitalcast_model_config"
+CONFIG_HELP = "Model configuration; `vitalcast config --schema` prints what it takes"
 _NO_LIMIT = "1000000/60"
 
 Step = Callable[[str], None]
@@ -32,33 +37,11 @@ class StackBusy(UserError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
-    """What the sandbox serves: a folder of recordings, or the generated cohort (None)."""
-
-    data: Path | None
-
-    @property
-    def database(self) -> str:
-        """Each dataset has a database of its own, so that patients never mix."""
-        if self.data is None:
-            return "vitalcast_demo"
-        return "vitalcast_" + hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
-
-    def check(self) -> None:
-        """UserError when the folder does not hold recordings."""
-        if self.data is None:
-            return
-        for name in ("readings.parquet", "subjects.csv"):
-            if not (self.data / name).is_file():
-                raise UserError(f"{self.data} holds no {name}: name a folder of recordings with "
-                                "readings.parquet and subjects.csv, as docs/sandbox.md describes")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunningStack:
     """A started system: settings that lead to it, its addresses and its supervisor."""
 
     settings: Settings
+    database: str
     keys: Keys
     sandbox_url: str
     api_url: str
@@ -79,25 +62,26 @@ def running_stack(
         stack.enter_context(_only_one(settings.home))
         keys = load_keys(settings.home)
         step("database")
-        urls = stack.enter_context(database_server(settings, dataset.database))
+        database_url = stack.enter_context(database_server(settings, dataset.name))
         supervisor = stack.enter_context(Supervisor(settings.home / "logs"))
         step("sandbox vendors")
         sandbox_url = _start_sandbox(supervisor, settings.home, dataset, cycle)
-        local = _local_settings(settings, keys, urls, sandbox_url)
+        local = _local_settings(settings, keys, database_url, sandbox_url)
         step("API and doctor's page")
         api_url = _start_api(supervisor, local)
         step("Airflow: metadata")
-        airflow = _airflow_place(local, urls, keys)
+        airflow = _airflow_place(local, keys)
         run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
         step("Airflow: scheduler, dag-processor, API server")
         _start_airflow(supervisor, airflow, local, schedule)
-        yield RunningStack(settings=local, keys=keys, sandbox_url=sandbox_url, api_url=api_url,
-                           airflow=airflow, supervisor=supervisor)
+        yield RunningStack(
+            settings=local, database=f"vitalcast_{dataset.name}", keys=keys, api_url=api_url,
+            sandbox_url=sandbox_url, airflow=airflow, supervisor=supervisor)
 
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    home.mkdir(parents=True, exist_ok=True)
+    make_home(home)
     with (home / "stack.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,12 +92,13 @@ def _only_one(home: Path) -> Iterator[None]:
 
 
 def _local_settings(
-    settings: Settings, keys: Keys, urls: DatabaseUrls, sandbox_url: str,
+    settings: Settings, keys: Keys, database_url: str, sandbox_url: str,
 ) -> Settings:
     unlimited = dict.fromkeys(("withings", "google_health", "oura"), _NO_LIMIT)
     return settings.model_copy(update={
-        "database_url": urls.registry,
-        "airflow_database_url": urls.airflow,
+        "database_url": database_url,
+        "airflow_database_url": (settings.airflow_database_url
+                                 or create_database(database_url, suffix="_airflow")),
         "sandbox_url": sandbox_url,
         "secret_key": settings.secret_key or keys.secret_key,
         "token_keys": settings.token_keys or keys.token_key,
@@ -144,7 +129,7 @@ def _start_sandbox(
     supervisor.start(Command(
         name="sandbox", ready=lambda: listening(port),
         argv=[sys.executable, "-m", "providers.sandbox", "--port", str(port),
-              "--now", cycle.isoformat(), "--state", str(home / f"{dataset.database}.sandbox.json"),
+              "--now", cycle.isoformat(), "--state", str(home / f"{dataset.name}.sandbox.json"),
               *data],
     ))
     return f"http://127.0.0.1:{port}"
@@ -160,10 +145,10 @@ def _start_api(supervisor: Supervisor, settings: Settings) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def _airflow_place(settings: Settings, urls: DatabaseUrls, keys: Keys) -> AirflowPlace:
+def _airflow_place(settings: Settings, keys: Keys) -> AirflowPlace:
     root = Path(__file__).resolve().parent.parent
     return AirflowPlace(home=settings.home / "airflow", port=free_port(), keys=keys,
-                        database_url=urls.airflow, dags=root / "dags")
+                        database_url=settings.airflow_database_url, dags=root / "dags")
 
 
 def _start_airflow(
@@ -172,6 +157,7 @@ def _start_airflow(
     place.prepare()
     for command in place.processes():
         supervisor.start(_with_environment(command, settings, schedule))
-    client = AirflowClient(place)
-    client.ensure_pools()
-    client.await_dags(DAGS)
+    with closing(AirflowClient(place)) as client:
+        client.ensure_pools()
+        client.ensure_variable(CONFIG_VARIABLE, ModelConfig().text(), CONFIG_HELP)
+        client.await_dags(DAGS)

@@ -7,8 +7,11 @@ from typing import Any
 
 import orjson
 
+from api.pages.accuracy import AccuracyLine, accuracy_line
+from api.pages.entries import RECENT, EntryLine, entry_lines
 from api.pages.render import age, duration
 from api.pages.worklist import is_stale
+from api.schemas import ACCURACY_DAYS
 from api.standing import Standing, standing
 from clinical.news2 import PARAMETERS
 from clinical.severity import INTENDED_USE
@@ -93,6 +96,10 @@ class ReportView:
     sources: tuple[Source, ...]
     links: tuple[Link, ...]
     makings: tuple[Making, ...]
+    accuracy: tuple[AccuracyLine, ...]
+    accuracy_days: int
+    entries: tuple[EntryLine, ...]
+    entry_days: int
     charts: Mapping[str, Any]
     intended_use: str
 
@@ -107,6 +114,8 @@ def report_view(
     as_of = severity.cutoff if severity else now.replace(minute=0, second=0, microsecond=0)
     series = reading.series(access, patient_id, VITALS, as_of - HISTORY, as_of)
     fresh = reading.freshness(access, patient_id, VITALS, as_of)
+    entries = reading.entries(access, patient_id, now - RECENT)
+    scored = reading.accuracy(access, patient_id, VITALS, timedelta(days=ACCURACY_DAYS))
     current = severity.current if severity else {}
     outlook = severity.outlook if severity else {}
     return ReportView(
@@ -120,6 +129,8 @@ def report_view(
         sources=tuple(_source(one, now) for one in fresh),
         links=reading.links(access, patient_id),
         makings=tuple(_making(one) for one in forecasts),
+        accuracy=tuple(accuracy_line(one) for one in scored), accuracy_days=ACCURACY_DAYS,
+        entries=entry_lines(entries, place.cutoff), entry_days=RECENT.days,
         charts=_charts(series, forecasts, as_of), intended_use=INTENDED_USE,
     )
 
@@ -222,4 +233,3 @@ def _chart(vital: str, hours: Sequence[Hour], forecast: Forecast | None) -> dict
                      for level, interval in forecast.intervals.items()},
         }
     return chart
-

@@ -6,9 +6,8 @@ import orjson
 from fastapi import APIRouter, Query
 
 from api.answers import Answer
-from api.errors import NotAllowedError
 from api.schemas import ProblemOut, RunsOut
-from api.security import Readings, Role, SignedIn
+from api.security import Readings, SignedIn, Watcher
 
 router = APIRouter(
     prefix="/v1", tags=["models"],
@@ -24,9 +23,7 @@ def document(document_id: str, principal: SignedIn, readings: Readings) -> Answe
 
 @router.get("/runs", response_model=RunsOut)
 def runs(
-    principal: SignedIn, readings: Readings, limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    _: Watcher, readings: Readings, limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Answer:
     """The newest runs of the jobs: what ran, when, and what failed."""
-    if principal.role is Role.DOCTOR:
-        raise NotAllowedError("runs are for operators and services: sign in as one")
     return Answer({"runs": readings.runs(limit=limit)})

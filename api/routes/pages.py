@@ -2,17 +2,34 @@
 
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Query, Request
+from pydantic import ValidationError
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api.errors import TooManyLoginsError, WrongLoginError
+from api.entries import EntryIn, record
+from api.errors import EntryInFutureError, TooManyLoginsError, WrongLoginError
 from api.pages import render
+from api.pages.entries import EntryForm, entry_form, faults, given
 from api.pages.report import report_view
 from api.pages.worklist import work_list_view
 from api.routes.session import address_of
-from api.security import COOKIE, Logins, PageReader, Readings, Tokens, own_form
+from api.security import (
+    COOKIE,
+    Logins,
+    PageDoctor,
+    PageReader,
+    Principal,
+    Readings,
+    Role,
+    Tokens,
+    own_form,
+    page_doctor,
+)
 from api.settings import ApiSettings
+from registry.people import EntryExists, People
+from registry.reading import Reading
 
 PAGE_SIZE = 100
 
@@ -39,19 +56,17 @@ def login(
         return render.page("login.html", status=status, next=_local(next),
                            fault=str(error) or "The name or the password is wrong.")
     tokens: Tokens = request.app.state.tokens
-    settings: ApiSettings = request.app.state.settings
     answer = RedirectResponse(_local(next), status_code=303)
     answer.set_cookie(COOKIE, tokens.issue(principal), max_age=tokens.seconds, httponly=True,
-                      samesite="lax", secure=settings.cookie_secure)
+                      samesite="lax", secure=_over_tls(request))
     return answer
 
 
 @router.post("/logout", dependencies=[Depends(own_form)])
 async def logout(request: Request) -> Response:
     """Forget the cookie."""
-    settings: ApiSettings = request.app.state.settings
     answer = RedirectResponse("/login", status_code=303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=settings.cookie_secure)
+    answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_over_tls(request))
     return answer
 
 
@@ -68,11 +83,35 @@ def work_list(
 
 @router.get("/patients/{patient_id}")
 def report(
-    request: Request, patient_id: str, reader: PageReader, readings: Readings
+    request: Request, patient_id: str, reader: PageReader, readings: Readings, stored: str = "",
 ) -> HTMLResponse:
-    """One patient's report."""
-    view = report_view(readings, reader.access, patient_id, _now(request))
-    return render.page("report.html", view=view, username=reader.username)
+    """One patient's report; `stored` after an entry was."""
+    form = entry_form(stored=bool(stored)) if reader.role is Role.DOCTOR else None
+    return _report(request, patient_id, reader, readings, form)
+
+
+async def sent_form(request: Request) -> dict[str, str]:
+    """The text fields of a form, unchecked: what is wrong with them is told at the form."""
+    async with request.form() as form:
+        return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+# Who asks comes before where from: a visitor whose login has ended is led to sign in.
+@router.post("/patients/{patient_id}", dependencies=[Depends(page_doctor), Depends(own_form)])
+def add_entry(
+    request: Request, patient_id: str, doctor: PageDoctor, readings: Readings,
+    sent: Annotated[dict[str, str], Depends(sent_form)],
+) -> Response:
+    """Store an entry and show the report again; what is refused is told at the form."""
+    people: People = request.app.state.people
+    try:
+        entry = EntryIn.model_validate(given(sent))
+        record(people, doctor, patient_id, entry, _now(request))
+    except (ValidationError, EntryInFutureError, EntryExists) as error:
+        status = 409 if isinstance(error, EntryExists) else 422
+        return _report(request, patient_id, doctor, readings,
+                       entry_form(sent=sent, faults=faults(error)), status)
+    return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?stored=yes", status_code=303)
 
 
 @router.get("/patients/{patient_id}/report.html")
@@ -93,10 +132,24 @@ async def docs() -> HTMLResponse:
     return render.page("docs.html")
 
 
+def _report(
+    request: Request, patient_id: str, reader: Principal, readings: Reading,
+    form: EntryForm | None, status: int = 200,
+) -> HTMLResponse:
+    view = report_view(readings, reader.access, patient_id, _now(request))
+    return render.page("report.html", status=status, view=view, username=reader.username,
+                       form=form)
+
+
 def _local(address: str) -> str:
     """Only a path of this site is gone back to, never another site's address."""
     safe = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if safe and address.isprintable() else "/"
+
+
+def _over_tls(request: Request) -> bool:
+    """A cookie that was set over TLS must not travel without."""
+    return request.url.scheme == "https"
 
 
 def _now(request: Request) -> datetime:

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
+from fastapi.concurrency import run_in_threadpool
 
 from api.answers import Answer, age_minutes
-from api.errors import EntryInFutureError, HorizonTooLongError, NoForecastError
+from api.cache import BriefCache
+from api.entries import EntryIn, EntryOut, record
+from api.errors import HorizonTooLongError, NoForecastError
 from api.schemas import (
-    EntryIn,
-    EntryOut,
+    ACCURACY_DAYS,
+    AccuracyOut,
     ForecastOut,
     ForecastsOut,
     ForecastVital,
@@ -22,16 +25,15 @@ from api.schemas import (
     SeriesOut,
     SeverityOut,
 )
-from api.security import Doctor, Reader, Readings, SignedIn
+from api.security import Doctor, Principal, Reader, Readings, SignedIn
 from api.settings import ApiSettings
 from api.standing import Standing, standing
-from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from clinical.vitals import FORECAST_VITALS, SPECS
 from registry.people import People
-from registry.views import Forecast
+from registry.reading import Reading
 
-VITALS = tuple(vital.value for vital in FORECAST_VITALS)
+UNITS = {vital.value: SPECS[vital].unit for vital in FORECAST_VITALS}
 LONGEST_SERIES_HOURS = 24 * 90
-CLOCKS_DIFFER = timedelta(minutes=2)
 
 router = APIRouter(
     prefix="/v1/patients", tags=["patients"],
@@ -68,7 +70,7 @@ def series(
     start = end - timedelta(hours=hours)
     found = readings.series(principal.access, patient_id, [vital], start, end)[vital]
     return Answer({
-        "patient_id": patient_id, "vital": vital, "unit": _unit(vital), "start": start,
+        "patient_id": patient_id, "vital": vital, "unit": UNITS[vital], "start": start,
         "step_hours": 1, "mean": [hour.mean for hour in found],
         "count": [hour.readings for hour in found],
     })
@@ -77,25 +79,50 @@ def series(
 @router.get("/{patient_id}/forecasts", response_model=ForecastsOut)
 def forecasts(patient_id: str, principal: Reader, readings: Readings) -> Answer:
     """The latest forecast of every vital that has one."""
-    found = readings.forecasts(principal.access, patient_id, VITALS)
-    bodies = [_forecast(patient_id, forecast, forecast.horizon) for forecast in found]
+    found = readings.forecast_bodies(principal.access, patient_id, UNITS)
+    bodies = [orjson.Fragment(body) for body in found]
     return Answer({"patient_id": patient_id, "forecasts": bodies})
 
 
 @router.get("/{patient_id}/forecasts/{vital}", response_model=ForecastOut)
-def forecast(
-    patient_id: str, vital: ForecastVital, principal: Reader, readings: Readings,
-    horizon: Annotated[int | None, Query(ge=1, description="hours; default all stored")] = None,
+async def forecast(
+    request: Request, patient_id: str, vital: ForecastVital, principal: Reader,
+    horizon: Annotated[
+        int | None, Query(ge=1, le=1000, description="hours; default all stored")] = None,
 ) -> Answer:
-    """The latest forecast of one vital."""
-    found = readings.forecast(principal.access, patient_id, vital)
+    """The latest forecast of one vital; may be two seconds old."""
+    recent: BriefCache[bytes] = request.app.state.recent_forecasts
+    key = (principal.username, patient_id, vital, horizon)
+    body = recent.get(key)
+    if body is None:
+        readings: Reading = request.app.state.reading
+        body = await run_in_threadpool(
+            _latest_forecast, readings, principal, patient_id, vital, horizon)
+        recent.put(key, body)
+    return Answer(orjson.Fragment(body))
+
+
+def _latest_forecast(
+    readings: Reading, principal: Principal, patient_id: str, vital: str, horizon: int | None
+) -> bytes:
+    found = readings.latest_forecast(principal.access, patient_id, vital, UNITS[vital], horizon)
     if found is None:
         raise NoForecastError
-    if horizon is not None and horizon > found.horizon:
+    stored, body = found
+    if horizon is not None and horizon > stored:
         raise HorizonTooLongError(
-            f"the stored forecast has {found.horizon} hours: ask for a horizon of 1 to "
-            f"{found.horizon}, or raise 'horizon' in the model configuration")
-    return Answer(_forecast(patient_id, found, horizon or found.horizon))
+            f"the stored forecast has {stored} hours: ask for a horizon of 1 to {stored}, or raise "
+            "'horizon_hours' in the model configuration")
+    return body.encode()
+
+
+@router.get("/{patient_id}/accuracy", response_model=AccuracyOut)
+def accuracy(patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """How the forecasts of the last seven days did, beside the best baseline."""
+    span = timedelta(days=ACCURACY_DAYS)
+    found = readings.accuracy(principal.access, patient_id, list(UNITS), span)
+    vitals = [{**asdict(one), "unit": UNITS[one.vital]} for one in found]
+    return Answer({"patient_id": patient_id, "days": ACCURACY_DAYS, "vitals": vitals})
 
 
 @router.get("/{patient_id}/severity", response_model=SeverityOut)
@@ -119,39 +146,13 @@ def models(patient_id: str, principal: SignedIn, readings: Readings) -> Answer:
 def enter(request: Request, patient_id: str, principal: Doctor, entry: EntryIn) -> Answer:
     """Store what a clinician found; the next cycle scores with it."""
     people: People = request.app.state.people
-    now = _now(request)
-    effective_at = entry.at(now)
-    if effective_at > now + CLOCKS_DIFFER:
-        raise EntryInFutureError
-    people.record(principal.access, patient_id, entry.items(), effective_at)
-    return Answer({
-        "patient_id": patient_id, "effective_at": effective_at, "items": entry.items(),
-        "entered_by": principal.username,
-    }, status_code=201)
+    stored = record(people, principal, patient_id, entry, _now(request))
+    return Answer(stored.model_dump(), status_code=201)
 
 
 def _patient(found: Standing, now: datetime) -> dict[str, Any]:
     return {**asdict(found),
             "newest_reading_age_minutes": age_minutes(found.newest_reading, now)}
-
-
-def _forecast(patient_id: str, forecast: Forecast, horizon: int) -> dict[str, Any]:
-    """The stored texts of members and absences go out as they are: nobody need read them here."""
-    return {
-        "patient_id": patient_id, "vital": forecast.vital, "unit": _unit(forecast.vital),
-        "cutoff": forecast.cutoff, "horizon": horizon, "stored_horizon": forecast.horizon,
-        "document_id": forecast.document_id, "reason": forecast.reason,
-        "point": forecast.point[:horizon],
-        "intervals": {
-            str(level): {"lower": interval.lower[:horizon], "upper": interval.upper[:horizon]}
-            for level, interval in forecast.intervals.items()
-        },
-        "members": orjson.Fragment(forecast.members), "absent": orjson.Fragment(forecast.absent),
-    }
-
-
-def _unit(vital: str) -> str:
-    return SPECS[Vital(vital)].unit
 
 
 def _now(request: Request) -> datetime:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from requests import Response
 from sqlalchemy import Engine, text
 
-from api import schemas
+from api import entries, schemas
 from api.app import create_app
 from api.security import Principal, Role, Tokens
 from api.settings import ApiSettings
@@ -173,7 +173,8 @@ def test_the_browsers_cookie_does_not_open_the_api(app: FastAPI, anonymous: Clie
 
 ABOUT_A_PATIENT = (
     "/v1/patients/{}", "/v1/patients/{}/series/spo2", "/v1/patients/{}/forecasts",
-    "/v1/patients/{}/forecasts/spo2", "/v1/patients/{}/severity", "/v1/patients/{}/models")
+    "/v1/patients/{}/forecasts/spo2", "/v1/patients/{}/accuracy", "/v1/patients/{}/severity",
+    "/v1/patients/{}/models")
 
 
 @pytest.mark.parametrize("path", ABOUT_A_PATIENT)
@@ -184,6 +185,12 @@ def test_a_patient_out_of_care_is_not_found_as_one_that_does_not_exist(
     absent = is_problem(doctor.get(path.format("absent")), 404, "patient-not-found")
     assert other == absent
     is_problem(doctor.get(path.format("nul%00")), 404, "patient-not-found")
+
+
+def test_what_one_doctor_was_answered_is_not_answered_to_another(sign_in: SignIn) -> None:
+    path = "/v1/patients/ill/forecasts/heart_rate"
+    assert sign_in("doctor").get(path).status_code == 200
+    is_problem(sign_in("colleague").get(path), 404, "patient-not-found")
 
 
 def test_another_patients_model_document_is_not_found(
@@ -331,7 +338,7 @@ def test_an_entry_is_stored_once_however_often_it_is_sent(
     entry = {"effective_at": "2026-11-20T14:05:00+01:00", "supplemental_oxygen": True,
              "consciousness": "confusion", "spo2_scale": 2, "assessed_condition": "moderate"}
     for _ in range(2):
-        body = held_to(schemas.EntryOut, doctor.post("/v1/patients/gaps/entries", json=entry))
+        body = held_to(entries.EntryOut, doctor.post("/v1/patients/gaps/entries", json=entry))
     assert body["effective_at"] == "2026-11-20T13:05:00Z"
     assert entries_of(ward, "gaps") == {
         "supplemental_oxygen": "true", "consciousness": "confusion", "spo2_scale": "2",
@@ -421,12 +428,13 @@ def test_an_unreachable_database_is_a_503_that_names_no_host() -> None:
     assert "sesame" not in str(body)
 
 
-def test_a_cut_connection_is_replaced(doctor: Client, ward: Engine) -> None:
-    assert doctor.get("/v1/patients").status_code == 200
+@pytest.mark.parametrize("path", ["/v1/patients", "/v1/patients/ill/forecasts/spo2"])
+def test_a_cut_connection_is_replaced(doctor: Client, ward: Engine, path: str) -> None:
+    assert doctor.get(path).status_code == 200
     with transaction(ward) as conn:
         conn.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                           "WHERE pid <> pg_backend_pid() AND datname = current_database()"))
-    assert doctor.get("/v1/patients").status_code == 200
+    assert doctor.get(path).status_code == 200
 
 
 def test_the_read_side_cannot_write(app: FastAPI) -> None:
@@ -444,8 +452,8 @@ def test_every_route_is_documented_with_examples(app: FastAPI) -> None:
             assert operation["description"], path
     with_examples = [name for name, one in document["components"]["schemas"].items()
                      if "examples" in one]
-    assert {"PatientsOut", "ForecastOut", "SeverityOut", "EntryIn", "ProblemOut"} <= set(
-        with_examples)
+    assert {"PatientsOut", "ForecastOut", "AccuracyOut", "SeverityOut", "EntryIn",
+            "ProblemOut"} <= set(with_examples)
 
 
 # --- pages --------------------------------------------------------------------------------

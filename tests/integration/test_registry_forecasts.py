@@ -87,19 +87,25 @@ def test_a_missing_forecast_is_a_row_with_its_reason(patients: Engine) -> None:
         ("never measured", [], [])]
 
 
-def test_forecasts_are_evaluated_from_the_oldest_to_the_cycle(patients: Engine) -> None:
+def evaluation(hours: int = 0, **more: Any) -> EvaluationRow:
+    return EvaluationRow(**{
+        "patient_id": "p1", "vital": "spo2", "cutoff": NOON + hours * HOUR, "observed": 0,
+        "final": False, "actual": [None, None], "errors": {"ets": [None, math.nan]},
+        "mae": {"ets": None}, "covered": {"80": [None, None]}, **more})
+
+
+def test_old_forecasts_are_evaluated_until_they_are_final(patients: Engine) -> None:
     with transaction(patients) as conn:
-        save_forecasts(conn, [forecast(hours) for hours in range(-3, 3)])
+        save_forecasts(conn, [forecast(hours) for hours in range(-4, 3)])
+        save_evaluations(conn, [evaluation(-4, final=True), evaluation(-3), evaluation(0)])
         found = forecasts_to_evaluate(conn, ["p1", "p2"], NOON + HOUR, NOON - HOUR)
-    assert [one.cutoff for one in found] == [NOON - HOUR, NOON]
+    assert [one.cutoff for one in found] == [NOON + hours * HOUR for hours in range(-3, 1)]
 
 
 def test_an_evaluation_grows_with_the_hours_observed(patients: Engine) -> None:
-    first = EvaluationRow(
-        patient_id="p1", vital="spo2", cutoff=NOON, observed=0, final=False, actual=[None, None],
-        errors={"ets": [None, math.nan]}, mae={"ets": None}, covered={"80": [None, None]})
+    first = evaluation()
     last = replace(first, observed=1, final=True, actual=[97.5, None])
-    for one in (first, last, last):
+    for one in (first, last, last, first):   # the last: an older cycle is run again
         with transaction(patients) as conn:
             save_evaluations(conn, [one])
     assert rows(patients, "SELECT observed, final, actual, errors FROM evaluations") == [

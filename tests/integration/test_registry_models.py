@@ -19,6 +19,7 @@ from registry.models import (
     StateRow,
     StatisticsRow,
     StoredDocument,
+    Trained,
     last_trained,
     latest_ensembles,
     latest_members,
@@ -180,11 +181,34 @@ def test_a_training_is_stored_once_and_dates_its_series(patients: Engine) -> Non
     with transaction(patients) as conn:
         counts = [conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in (
             "model_documents", "model_aliases", "fits", "series_statistics")]
-        assert last_trained(conn, ["p1", "p2"]) == {("p1", "spo2"): NOON}
-        assert last_trained(conn, ["p1"], through=NOON - DAY) == {}
+        assert last_trained(conn, ["p1", "p2"]) == {
+            ("p1", "spo2"): Trained(cutoff=NOON, config_hash="c", ensemble=None)}
         assert conn.execute(text("SELECT minimum, std FROM series_statistics")).one() == (
             97.5, None)
     assert counts == [1, 1, 2, 1]
+
+
+def test_the_last_training_tells_its_configuration_and_the_newest_ensemble(
+    patients: Engine,
+) -> None:
+    old, new = document("ensemble", 1), document("ets")
+    for row, names, config in ((old, ["ensemble"], "a"), (new, [], "b")):
+        with transaction(patients) as conn:
+            save_training(conn, documents=[row], aliases=[alias(row, name) for name in names],
+                          fits=[replace(fit(row), config_hash=config)], statistics=[])
+    with transaction(patients) as conn:
+        assert last_trained(conn, ["p1"])["p1", "spo2"] == Trained(
+            cutoff=NOON, config_hash="b", ensemble=NOON - DAY)
+
+
+def test_of_two_trainings_at_one_cutoff_the_later_one_is_the_last(patients: Engine) -> None:
+    row = document("ets")
+    for config, members in (("a", ["ets", "mstl"]), ("b", ["ets"])):
+        with transaction(patients) as conn:
+            save_training(conn, documents=[row], aliases=[], statistics=[], fits=[
+                replace(fit(row), member=name, config_hash=config) for name in members])
+    with transaction(patients) as conn:
+        assert last_trained(conn, ["p1"])["p1", "spo2"].config_hash == "b"
 
 
 def test_a_configuration_comes_back_as_it_was_written(engine: Engine) -> None:

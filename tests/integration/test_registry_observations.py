@@ -326,6 +326,25 @@ def test_daily_readings_carry_the_patients_own_date(engine: Engine) -> None:
         (60, date(2026, 11, 1)), (61, date(2026, 10, 31)), (62, date(2026, 10, 30))]
 
 
+def test_daily_readings_are_the_last_the_lowest_and_the_highest_at_rest(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(0, "70"), reading(1, "50"), reading(2, "90"), reading(3, "50"), reading(4, "60"),
+        reading(5, "90"), reading(6, "71"), reading(7, "180", context=Context.ACTIVE)])))
+    with transaction(engine) as conn:
+        found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
+    assert [one.value for one in found] == [50, 90, 71]
+
+
+def test_the_newest_reading_that_tells_the_offset_is_among_the_daily_ones(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(60, "50"), reading(61, "90"), reading(62, "70", utc_offset_s=7200),
+        reading(63, "71", utc_offset_s=3600), reading(64, "72"), reading(65, "73")])))
+    with transaction(engine) as conn:
+        found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
+    assert [(one.value, one.utc_offset) for one in found] == [
+        (50, None), (90, None), (71, HOUR), (73, None)]
+
+
 def test_nightly_readings_are_the_averages_over_a_night_or_a_day(engine: Engine) -> None:
     night = {"granularity": Granularity.NIGHT, "statistic": Statistic.MEAN}
     save(engine, result(page([

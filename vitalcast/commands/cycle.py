@@ -38,12 +38,10 @@ Figures = dict[str, Any]
 @contextmanager
 def _system() -> Iterator[System]:
     settings = load_settings()
-    keys = load_keys(settings.home)
-    with database_server(settings) as urls:
+    token_keys = settings.token_keys or load_keys(settings.home).token_key
+    with database_server(settings) as url:
         yield open_system(settings.model_copy(update={
-            "database_url": urls.registry,
-            "token_keys": settings.token_keys or keys.token_key,
-        }))
+            "database_url": url, "token_keys": token_keys}))
 
 
 def _cycle(hour: str | None) -> datetime:
@@ -57,6 +55,8 @@ def _config_text(file: Path | None) -> str:
         return file.read_text()
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}): name a JSON file") from error
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not text in UTF-8: name a JSON file") from None
 
 
 def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
@@ -122,9 +122,9 @@ def migrate(as_json: AsJson = False) -> None:
     from registry.migrate import current
     from registry.migrate import migrate as upgrade
 
-    with database_server(load_settings()) as urls:
-        upgrade(urls.registry)
-        version = current(urls.registry)
+    with database_server(load_settings()) as url:
+        upgrade(url)
+        version = current(url)
     if as_json:
         print(json.dumps({"version": version}))  # noqa: T201
     else:

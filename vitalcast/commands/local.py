@@ -4,25 +4,27 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from registry.progress import series_trained
 from vitalcast.airflow import USER as AIRFLOW_USER
 from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
+from vitalcast.dataset import open_dataset
 from vitalcast.follow import follow, start_cycle
 from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
 from vitalcast.jobs.overview import show_patients
 from vitalcast.report import save_report
 from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
-from vitalcast.stack import Dataset, RunningStack, running_stack
+from vitalcast.stack import RunningStack, running_stack
 from vitalcast.wiring import open_system
 
 Data = Annotated[Path | None, typer.Option(
@@ -33,11 +35,12 @@ Hour = Annotated[str | None, typer.Option(
 
 _CYCLE_TIMEOUT_S = 45 * 60
 _TICK_S = 20
-_LOG_WIDTH = 140   # a file has no width of its own
+_DETAIL_S = 10
+_LOG_WIDTH = 156   # a file has no width of its own
 
 
 class Progress:
-    """Tells what happens, with the time since the start: a live line on a terminal, else lines."""
+    """Tells what happens, line by line, with the time since the start."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -47,14 +50,14 @@ class Progress:
 
     def step(self, text: str) -> None:
         """A new step begins."""
-        self._console.print(f"[dim]{self._elapsed()}[/dim]  {text}", soft_wrap=True)
+        self._console.print(f"[dim]{self._elapsed()}[/dim]  {escape(text)}", soft_wrap=True)
 
-    def now(self, text: str) -> None:
-        """Where the present step stands: told when it changes, or after half a minute."""
-        due = time.monotonic() - self._told > 30
-        if text != self._last or due:
-            self.step(f"  {text}")
-            self._last, self._told = text, time.monotonic()
+    def now(self, state: str, detail: str = "") -> None:
+        """Where the present step stands: told when the state changes, the detail now and then."""
+        due = time.monotonic() - self._told > _DETAIL_S
+        if state != self._last or due:
+            self.step(f"  {state}{detail}")
+            self._last, self._told = state, time.monotonic()
 
     def _elapsed(self) -> str:
         seconds = int(time.monotonic() - self._start)
@@ -68,11 +71,13 @@ def demo(data: Data = None, hour: Hour = None) -> None:
     """
     progress = Progress()
     cycle = parse_cycle(hour) if hour else last_full_hour(datetime.now(UTC))
+    settings = load_settings()
+    dataset = open_dataset(data, cycle, settings.home)
     with _terminable(), running_stack(
-        load_settings(), _dataset(data), cycle, schedule="manual", step=progress.step,
+        settings, dataset, cycle, schedule="manual", step=progress.step,
     ) as stack:
         _one_cycle(stack, cycle, progress)
-        _show(stack, cycle, progress)
+        _show(stack, progress)
         progress.step("done; stopping every process")
 
 
@@ -83,27 +88,28 @@ def up(data: Data = None) -> None:
     """
     progress = Progress()
     cycle = last_full_hour(datetime.now(UTC))
+    settings = load_settings()
+    dataset = open_dataset(data, cycle, settings.home)
     with suppress(KeyboardInterrupt), _terminable(), running_stack(
-        load_settings(), _dataset(data), cycle, schedule="hourly", step=progress.step,
+        settings, dataset, cycle, schedule="hourly", step=progress.step,
     ) as stack:
         _one_cycle(stack, cycle, progress)
-        _show(stack, cycle, progress)
+        _show(stack, progress)
         _addresses(stack, progress)
         _keep(stack)
 
 
-def _dataset(data: Path | None) -> Dataset:
-    return Dataset(data=data.resolve() if data else None)
-
-
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends the block like Ctrl-C does, so that every process is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM, or a closed terminal, ends the block like Ctrl-C: every process is stopped."""
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(number) is not signal.SIG_IGN]   # as under nohup
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
@@ -111,24 +117,27 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
     progress.step("patients give their consent at the sandbox vendors")
     patients = enrol_sandbox(system, stack.sandbox_url, stack.keys)
     progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {patients} patients, by Airflow")
-    running = start_cycle(AirflowClient(stack.airflow), partition_key(cycle))
 
     def tell(state: str) -> None:
         done, total = series_trained(system.engine, cycle)
         fits = f"; {done} of {total} series trained" if "train running" in state else ""
-        progress.now(state + fits)
+        progress.now(state, fits)
 
-    follow(running, stack.supervisor, tell, timeout_s=_CYCLE_TIMEOUT_S)
+    with closing(AirflowClient(stack.airflow)) as client:
+        follow(start_cycle(client, partition_key(cycle)), stack.supervisor, tell,
+               timeout_s=_CYCLE_TIMEOUT_S)
 
 
-def _show(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
+def _show(stack: RunningStack, progress: Progress) -> None:
     system = open_system(stack.settings)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _LOG_WIDTH)
-    worst = show_patients(system, cycle, console)
+    worst = show_patients(system, console)
     if worst is not None:
         report = save_report(stack.api_url, DOCTOR, stack.keys.doctor_password, worst,
                              stack.settings.home / "reports")
         progress.step(f"report of the most severe patient, {worst}: {report}")
+    progress.step(f"other reports: VITALCAST_DATABASE={stack.database} "
+                  "vitalcast report PATIENT --out FILE")
 
 
 def _addresses(stack: RunningStack, progress: Progress) -> None:

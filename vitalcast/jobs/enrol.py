@@ -3,9 +3,9 @@
 from secrets import token_urlsafe
 
 from providers.oauth import authorisation_url, exchange_code
-from registry.connections import list_connections, save_connection, set_status
+from registry.connections import save_connection
 from registry.database import transaction
-from registry.patients import Patient, patient_ids, save_patients
+from registry.patients import Patient, save_patients
 from registry.people import People, UserExists
 from vitalcast.keys import Keys
 from vitalcast.sandbox_admin import Subject, consent, subjects
@@ -18,8 +18,7 @@ OPERATOR = "operator"
 def enrol_sandbox(system: System, root: str, keys: Keys) -> int:
     """Link every subject of the sandbox at `root`; returns how many there are.
 
-    Patients whom this sandbox does not serve (another dataset in the same database) are unlinked,
-    so that no cycle asks it for them.
+    For a database of the sandbox's own: it gives the demo's doctor everybody there.
     """
     served = subjects(root)
     with transaction(system.engine) as conn:
@@ -27,7 +26,6 @@ def enrol_sandbox(system: System, root: str, keys: Keys) -> int:
                              for one in served])
     for subject in served:
         _link(system, subject)
-    _unlink_others(system, {one.subject_id for one in served})
     _ensure_logins(system, keys)
     return len(served)
 
@@ -41,13 +39,6 @@ def _link(system: System, subject: Subject) -> None:
         save_connection(conn, system.cipher, patient_id=subject.subject_id,
                         provider=subject.provider, tokens=tokens,
                         provider_user_id=tokens.provider_user_id)
-
-
-def _unlink_others(system: System, served: set[str]) -> None:
-    with transaction(system.engine) as conn:
-        for one in list_connections(conn, patient_ids(conn)):
-            if one.patient_id not in served and one.status == "active":
-                set_status(conn, one.connection_id, "not_linked")
 
 
 def _ensure_logins(system: System, keys: Keys) -> None:

@@ -1,7 +1,8 @@
 """Evaluate: put every stored forecast beside the hours that have been observed since.
 
 A forecast is scored again at every cycle until its horizon has passed, and for a while after,
-since readings come late; the same cycle run again gives the same rows.
+since readings come late; the same cycle run again gives the same rows. One transaction a block of
+patients, so that memory does not grow with the shard.
 """
 
 from collections import defaultdict
@@ -24,35 +25,51 @@ from registry.forecasts import (
 from registry.observations import read_series
 from registry.patients import patient_ids
 from registry.runs import run
-from vitalcast.cycle import HOUR, Shard, parse_cycle
+from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
 
 REACH = timedelta(hours=72)
-"""How far back forecasts are scored again: the trailing time that providers are read again."""
+"""How far back final forecasts are scored again: the time that providers are read again."""
+
+
+BLOCK = 50
+"""Patients whose forecasts are scored at once: each has some hundreds of them, by every member."""
 
 
 def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
     """Score this shard's forecasts at `cycle`; figures: forecasts scored, those now final."""
     hour = parse_cycle(cycle)
-    with run(system.engine, job="evaluate", cycle=hour, shard=shard) as figures, \
-            transaction(system.engine) as conn:
-        patients = Shard.parse(shard).pick(patient_ids(conn))
-        forecasts = forecasts_to_evaluate(conn, patients, hour, hour - REACH)
-        observed = _observed(conn, patients, hour)
-        rows = [score_forecast(one, observed[one.patient_id, one.vital], hour)
-                for one in forecasts]
-        save_evaluations(conn, rows)
-        figures.update(forecasts=len(rows), final=sum(row.final for row in rows))
+    with run(system.engine, job="evaluate", cycle=hour, shard=shard) as figures:
+        with transaction(system.engine) as conn:
+            patients = Shard.parse(shard).pick(patient_ids(conn))
+        figures.update(forecasts=0, final=0)
+        for block in blocks(patients, BLOCK):
+            with transaction(system.engine) as conn:
+                rows = _evaluate_block(conn, block, hour)
+            figures["forecasts"] += len(rows)
+            figures["final"] += sum(row.final for row in rows)
     return dict(figures)
 
 
-def _observed(
+def _evaluate_block(
     conn: Connection, patients: Sequence[str], hour: datetime,
+) -> list[EvaluationRow]:
+    """Score the forecasts of these patients, and store the scores."""
+    forecasts = forecasts_to_evaluate(conn, patients, hour, hour - REACH)
+    start = min((one.cutoff for one in forecasts), default=hour)
+    observed = _observed(conn, patients, start, hour)
+    rows = [score_forecast(one, observed[one.patient_id, one.vital], hour) for one in forecasts]
+    save_evaluations(conn, rows)
+    return rows
+
+
+def _observed(
+    conn: Connection, patients: Sequence[str], start: datetime, hour: datetime,
 ) -> Mapping[tuple[str, str], FloatArray]:
-    """Hourly means of the last `REACH` before `hour`, by patient and vital."""
-    start, hours = hour - REACH, int(REACH / HOUR)
+    """Hourly means from `start` up to `hour`, by patient and vital."""
+    hours = int((hour - start) / HOUR)
     nothing = np.full(hours, np.nan)
     found: dict[tuple[str, str], FloatArray] = defaultdict(lambda: nothing)
     vitals = [vital.value for vital in FORECAST_VITALS]

@@ -1,7 +1,9 @@
 """Forecast: run each series' stored models on to now, combine them, score what they say.
 
 Nothing is fitted. The state is run from where the document ends through the hours since, so that
-late readings count and the same cycle run again gives the same rows. One transaction a shard.
+late readings count and the same cycle run again gives the same rows. One transaction a block of
+patients, so that memory does not grow with the shard.
+A series that fell silent gets a row too, without a forecast: no old one passes for the latest.
 """
 
 from collections import defaultdict
@@ -28,7 +30,7 @@ from registry.models import (
 from registry.observations import Series, read_series
 from registry.patients import patient_ids
 from registry.runs import run
-from vitalcast.cycle import HOUR, Shard, parse_cycle
+from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.jobs.statistics import statistics_row
@@ -37,6 +39,9 @@ from vitalcast.wiring import System
 
 Figures = dict[str, Any]
 Key = tuple[str, str]
+
+BLOCK = 500
+"""Patients that are forecast at once."""
 
 NO_MODEL = "no model yet: the readings did not suffice for a training, or none has run"
 
@@ -63,19 +68,31 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
              config_hash: str) -> Figures:
     """Forecast this shard at `cycle`; figures: series, forecasts, patients scored."""
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
-    with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures, \
-            transaction(system.engine) as conn:
-        patients = Shard.parse(shard).pick(patient_ids(conn))
-        grids = _grids(conn, patients, hour, config)
-        stored = _stored(conn, patients, hour)
-        made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour,
-                              config) for series, grid in grids]
-        _save(conn, patients, grids, made, hour, config)
-        scored = severity_rows(conn, patients, hour, config, [one.row for one in made], grids)
-        save_severities(conn, scored)
-        figures.update(series=len(made), patients=len(scored),
-                       forecasts=sum(one.row.reason is None for one in made))
+    with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
+        with transaction(system.engine) as conn:
+            patients = Shard.parse(shard).pick(patient_ids(conn))
+        figures.update(series=0, patients=len(patients), forecasts=0)
+        for block in blocks(patients, BLOCK):
+            with transaction(system.engine) as conn:
+                rows = _forecast_block(conn, block, hour, config)
+            figures["series"] += len(rows)
+            figures["forecasts"] += sum(row.reason is None for row in rows)
     return dict(figures)
+
+
+def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
+                    config: ModelConfig) -> list[ForecastRow]:
+    """Forecast and score these patients, and store what comes of it."""
+    grids = _grids(conn, patients, hour, config)
+    stored = _stored(conn, patients, hour)
+    made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour, config)
+            for series, grid in grids]
+    read = {(series.patient_id, series.vital) for series, _ in grids}
+    made += [_without(key, hour, config, silence(config)) for key in sorted(stored.keys() - read)]
+    _save(conn, patients, grids, made, hour, config)
+    rows = [one.row for one in made]
+    save_severities(conn, severity_rows(conn, patients, hour, config, rows, grids))
+    return rows
 
 
 def _grids(conn: Connection, patients: Sequence[str], hour: datetime,
@@ -107,8 +124,11 @@ def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datet
                   config: ModelConfig) -> Made:
     """The forecast of one series, or the reason why there is none."""
     vital = Vital(series.vital)
+    key = series.patient_id, series.vital
+    if hour.timestamp() - series.times_s[-1] > config.stale_after_hours * HOUR.total_seconds():
+        return _without(key, hour, config, silence(config))
     if stored is None:
-        return _without(series, hour, config, NO_MODEL)
+        return _without(key, hour, config, NO_MODEL)
     off = dict.fromkeys(config.switched_off(vital), "switched off")
     documents = {name: one for name, one in stored.members.items() if name not in off}
     engine = config.engine_config(vital)
@@ -117,13 +137,18 @@ def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datet
             stored.ensemble, documents, y_since=grid.values, since=grid.start, absent=off,
             horizon=engine.horizon, levels=engine.levels, vital=SPECS[vital])
     except FitRefused as refusal:
-        return _without(series, hour, config, str(refusal))
+        return _without(key, hour, config, str(refusal))
     return Made(row=_row(series, hour, stored, made), states=_states(series, hour, stored, made))
 
 
-def _without(series: Series, hour: datetime, config: ModelConfig, reason: str) -> Made:
+def silence(config: ModelConfig) -> str:
+    """Why a series without new readings has no forecast; nothing before the window is read."""
+    return f"no reading in the last {min(config.stale_after_hours, config.window_hours)} h"
+
+
+def _without(key: Key, hour: datetime, config: ModelConfig, reason: str) -> Made:
     row = ForecastRow(
-        patient_id=series.patient_id, vital=series.vital, cutoff=hour,
+        patient_id=key[0], vital=key[1], cutoff=hour,
         horizon=config.horizon_hours, reason=reason, bounds={}, members={}, absent={})
     return Made(row=row, states=())
 

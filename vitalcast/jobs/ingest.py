@@ -5,6 +5,7 @@ again for the same window and ends with the same rows. A vendor's failure is a l
 exception; the next cycle starts where the last whole fetch ended.
 """
 
+import time
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from registry.observations import save_fetch, watermark
 from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
+from vitalcast.memory import collector_paused
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
@@ -61,18 +63,22 @@ def _ingest_resource(
     start = hour - timedelta(days=system.settings.history_days)
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
-    result = client.fetch(FetchRequest(resource=resource, start=start, end=hour, cursor=cursor))
-    return _save(system, connection, hour, start, result)
+    request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)
+    began = time.monotonic()
+    with collector_paused():
+        result = client.fetch(request)
+        return _save(system, connection, hour, start, result, time.monotonic() - began)
 
 
 def _save(
     system: System, connection: Connection, hour: datetime, start: datetime, result: FetchResult,
+    duration_s: float,
 ) -> Counter[str]:
     with transaction(system.engine) as conn:
         saved = save_fetch(
             conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
             provider=connection.provider, resource=result.resource, cycle=hour,
-            window_start=start, result=result)
+            window_start=start, result=result, duration_s=duration_s)
         if result.status is not None:
             set_status(conn, connection.connection_id, result.status)
     return Counter({

@@ -1,9 +1,10 @@
 """What a cycle came to, patient by patient, for whoever ran it at a terminal."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from clinical.current import age_text
@@ -18,12 +19,15 @@ _VITALS = [vital.value for vital in FORECAST_VITALS]
 _BAND_STYLE = {"high": "bold red", "medium": "red", "low-medium": "yellow", "low": "green"}
 
 
-def show_patients(system: System, cycle: datetime, console: Console) -> str | None:
-    """Print the patients, most severe first; returns the first one's id, None without any."""
+def show_patients(system: System, console: Console) -> str | None:
+    """Print the patients, most severe first; returns the first one's id, None without any.
+
+    Each stands as its newest cycle left it.
+    """
     reading = open_reading(system.settings.database_url)
     try:
         found = reading.patients(LOCAL, limit=MOST_PATIENTS)
-        console.print(_table(reading, cycle, found.patients))
+        console.print(_table(reading, found.patients))
         if found.total > len(found.patients):
             console.print(f"… and {found.total - len(found.patients)} more")
         return found.patients[0].patient_id if found.patients else None
@@ -31,19 +35,21 @@ def show_patients(system: System, cycle: datetime, console: Console) -> str | No
         reading.close()
 
 
-def _table(reading: Reading, cycle: datetime, patients: tuple[Patient, ...]) -> Table:
-    table = Table(title=f"Patients by severity, cycle of {cycle:%Y-%m-%d %H:%M} UTC")
-    for heading in ("patient", "NEWS2 now", "band", "highest P(≥ 5) ahead",
+def _table(reading: Reading, patients: tuple[Patient, ...]) -> Table:
+    table = Table(title="Patients by severity")
+    widest = max((len(patient.patient_id) for patient in patients), default=0)
+    table.add_column("patient", no_wrap=True, min_width=widest)
+    for heading in ("cycle (UTC)", "NEWS2 now", "band", "highest P(≥ 5) ahead",
                     "heart rate in 1 h / 24 h (80 %)", "forecasts", "newest reading"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading)
     for patient in patients:
         forecasts = reading.forecasts(LOCAL, patient.patient_id, _VITALS)
         made = [one for one in forecasts if one.reason is None]
         band = patient.band or "not scored"
         table.add_row(
-            patient.patient_id, _points(patient), f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]",
-            _peak(patient), _heart_rate(made), f"{len(made)} of {len(forecasts)}",
-            _age(patient.newest_reading, cycle))
+            escape(patient.patient_id), _cycle(patient), _points(patient),
+            f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]", _peak(patient), _heart_rate(made),
+            f"{len(made)} of {len(forecasts)}", _age(patient))
     return table
 
 
@@ -70,5 +76,13 @@ def _heart_rate(forecasts: list[Forecast]) -> str:
                       for lead in (0, -1))
 
 
-def _age(newest: datetime | None, cycle: datetime) -> str:
-    return "never" if newest is None else age_text(max(cycle - newest, timedelta()))
+def _cycle(patient: Patient) -> str:
+    return "–" if patient.cutoff is None else f"{patient.cutoff:%d %b %H:%M}"
+
+
+def _age(patient: Patient) -> str:
+    """The newest reading's age at the patient's cycle."""
+    newest, cutoff = patient.newest_reading, patient.cutoff
+    if newest is None or cutoff is None:
+        return "never" if newest is None else f"{newest:%d %b %H:%M}"
+    return age_text(max(cutoff - newest, timedelta()))

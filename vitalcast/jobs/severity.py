@@ -136,8 +136,7 @@ def protocol_days(
     answers: dict[date, dict[str, bool]] = defaultdict(dict)
     assessed: dict[date, str] = {}
     for one in daily:
-        if one.context != "active":
-            readings[one.civil_date][one.vital].append(one.value)
+        readings[one.civil_date][one.vital].append(one.value)
     for entry in entries:
         day = (entry.time + offset).date()
         if entry.item == "assessed_condition":

@@ -1,12 +1,15 @@
 """Train: fit the members of every series that is due, weigh them, keep the documents.
 
 Read the shard in one query, fit over a process pool, write one transaction a series. A series
-trained at this cycle is not due again: a run that was killed goes on where it stopped and ends
-with the rows of an undisturbed one. Every fit has an outcome on record; none is an exception.
+is due after so many hours, at the next cycle when the configuration has changed, and at every
+cycle while it has no ensemble. One trained at this cycle as configured is not due again: a run
+that was killed goes on where it stopped and ends with the rows of an undisturbed one. Every fit
+has an outcome on record; none is an exception.
 """
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -15,14 +18,24 @@ from typing import Any, cast
 
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting.config import EngineConfig
-from forecasting.documents import Document, document_id, dumps
+from forecasting.documents import Document, document_id, dumps, loads
 from forecasting.ensemble import champion, fit_ensemble
 from forecasting.grid import Grid, hourly_grid
 from forecasting.members import Provenance
 from forecasting.types import FitRefused
-from forecasting.workers import FitOutcome, FitTask, fit_many
-from registry.database import transaction
-from registry.models import AliasRow, DocumentRow, FitRow, last_trained, save_training
+from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
+from registry.database import Connection, transaction
+from registry.models import (
+    AliasRow,
+    DocumentRow,
+    FitRow,
+    StoredDocument,
+    Trained,
+    last_trained,
+    latest_ensembles,
+    latest_members,
+    save_training,
+)
 from registry.observations import Series, read_series
 from registry.patients import patient_ids
 from registry.runs import run
@@ -44,6 +57,7 @@ class Training:
     cutoff: datetime
     config: EngineConfig
     switched_off: tuple[str, ...]
+    earlier: Mapping[str, StoredDocument] = field(default_factory=dict)
     outcomes: dict[str, FitOutcome] = field(default_factory=dict)
 
     @property
@@ -56,41 +70,84 @@ class Training:
         """Whether every member has its outcome."""
         return len(self.outcomes) == len(self.config.members)
 
+    def documents(self) -> dict[str, Document]:
+        """What each member goes on with: its new document, or its last good one where it failed."""
+        found: dict[str, Document] = {}
+        for name, outcome in self.outcomes.items():
+            if outcome.document is not None:
+                found[name] = outcome.document
+            elif stand_in := self.stand_in(name):
+                found[name] = loads(stand_in.document)
+        return found
+
+    def stand_in(self, name: str) -> StoredDocument | None:
+        """The earlier document of a member whose fit failed or ran out of time."""
+        failed = self.outcomes[name].status in (FAILED, TIMEOUT)
+        return self.earlier.get(name) if failed else None
+
 
 def train(system: System, *, cycle: str | datetime | None, shard: str,
           config_hash: str) -> Figures:
-    """Train what is due in this shard; figures: series and fits by outcome."""
+    """Train what is due in this shard; figures: series trained at this cycle, fits by outcome.
+
+    `ensembles` are the series with a new model. A run that goes on after a killed one counts the
+    series of both: whoever waits for new models has to be told of all of them.
+    """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="train", cycle=hour, shard=shard) as figures:
-        due = _due(system, hour, Shard.parse(shard), config)
-        figures.update(series=len(due), fitted=0, failed=0, timeout=0, too_little_data=0)
+        due, done = _due(system, hour, Shard.parse(shard), config, config_hash)
+        figures.update(series=len(due) + len(done), fitted=0, failed=0, timeout=0,
+                       too_little_data=0, ensembles=sum(one.ensemble == hour for one in done))
         for training in _fitted(due, config, system.settings.fit_workers):
-            _save(system, training, config_hash)
+            figures["ensembles"] += _save(system, training, config_hash)
             for outcome in training.outcomes.values():
                 figures[outcome.status] += 1
     return dict(figures)
 
 
-def _due(system: System, hour: datetime, shard: Shard, config: ModelConfig) -> list[Training]:
+def _due(
+    system: System, hour: datetime, shard: Shard, config: ModelConfig, config_hash: str,
+) -> tuple[list[Training], list[Trained]]:
+    """The series to train, and the trainings that this cycle has had already."""
     start = hour - config.window_hours * HOUR
     vitals = [vital.value for vital in FORECAST_VITALS]
     with transaction(system.engine) as conn:
         patients = shard.pick(patient_ids(conn))
         trained = last_trained(conn, patients)
         found = list(read_series(conn, patients, vitals, start, hour))
-    return [
+        earlier = _earlier(conn, patients, hour)
+    due = [
         Training(
             series=series, cutoff=hour, config=config.engine_config(Vital(series.vital)),
             grid=hourly_grid(series.times_s, series.values, start, config.window_hours),
-            switched_off=config.switched_off(Vital(series.vital)))
+            switched_off=config.switched_off(Vital(series.vital)),
+            earlier=earlier[series.patient_id, series.vital])
         for series in found
-        if is_due(trained.get((series.patient_id, series.vital)), hour, config.train_every_hours)
+        if is_due(trained.get((series.patient_id, series.vital)), hour, config_hash,
+                  config.train_every_hours)
     ]
+    begun = {(one.series.patient_id, one.series.vital) for one in due}
+    return due, [last for key, last in trained.items() if last.cutoff == hour and key not in begun]
 
 
-def is_due(last: datetime | None, hour: datetime, every_hours: int) -> bool:
-    """Whether a series last trained at `last` is to be trained at `hour`."""
-    return last is None or hour - last >= timedelta(hours=every_hours)
+def _earlier(
+    conn: Connection, patients: Sequence[str], hour: datetime,
+) -> Mapping[tuple[str, str], dict[str, StoredDocument]]:
+    """Last documents by member, "ensemble" too, from before this cycle: the same when run again."""
+    found: dict[tuple[str, str], dict[str, StoredDocument]] = defaultdict(dict)
+    before = hour - HOUR
+    for one in (*latest_members(conn, patients, before), *latest_ensembles(conn, patients, before)):
+        found[one.patient_id, one.vital][one.member] = one
+    return found
+
+
+def is_due(last: Trained | None, hour: datetime, config_hash: str, every_hours: int) -> bool:
+    """Whether a series is to be trained at `hour`; never behind a later training."""
+    if last is None:
+        return True
+    if last.config_hash != config_hash:
+        return last.cutoff <= hour
+    return hour - last.cutoff >= timedelta(hours=every_hours if last.ensemble else 1)
 
 
 def _fitted(due: Sequence[Training], config: ModelConfig, workers: int) -> Iterator[Training]:
@@ -112,9 +169,9 @@ def _provenance() -> Provenance:
     return Provenance(code_version=version("vitalcast"))
 
 
-def _save(system: System, training: Training, config_hash: str) -> None:
-    documents = {name: outcome.document for name, outcome in training.outcomes.items()
-                 if outcome.document is not None}
+def _save(system: System, training: Training, config_hash: str) -> bool:
+    """Store what a training left; whether it left an ensemble."""
+    documents = training.documents()
     rows, aliases = _documents(training, documents)
     with transaction(system.engine) as conn:
         save_training(
@@ -122,6 +179,7 @@ def _save(system: System, training: Training, config_hash: str) -> None:
             fits=[*_fit_rows(training, documents, config_hash), *_off_rows(training, config_hash)],
             statistics=[statistics_row(training.series, training.grid, job="train",
                                        cutoff=training.cutoff, horizon=training.config.horizon)])
+    return bool(aliases)
 
 
 def _documents(
@@ -131,7 +189,7 @@ def _documents(
     if not documents:
         return [], []
     absent = {name: f"{outcome.status}: {outcome.reason}"
-              for name, outcome in training.outcomes.items() if outcome.document is None}
+              for name, outcome in training.outcomes.items() if name not in documents}
     absent.update(dict.fromkeys(training.switched_off, "switched off"))
     try:
         ensemble = fit_ensemble(
@@ -150,10 +208,12 @@ def _documents(
 
 def _document_row(training: Training, document: Document) -> DocumentRow:
     text = dumps(document)
+    parent = training.earlier.get(document.member)
     return DocumentRow(
         document_id=document_id(text), patient_id=training.series.patient_id,
         vital=training.series.vital, member=document.member, engine=document.engine,
-        cutoff=training.cutoff, parent_id=None, made_by="search", document=text)
+        cutoff=training.cutoff, parent_id=parent.document_id if parent else None,
+        made_by="search", document=text)
 
 
 def _alias(training: Training, alias: str, row: DocumentRow, why: str) -> AliasRow:
@@ -168,11 +228,17 @@ def _fit_rows(
         document = documents.get(name)
         yield FitRow(
             patient_id=training.series.patient_id, vital=training.series.vital, member=name,
-            cutoff=training.cutoff, outcome=outcome.status, reason=outcome.reason or None,
+            cutoff=training.cutoff, outcome=outcome.status, reason=_reason(training, name),
             document_id=document_id(dumps(document)) if document else None,
             config_hash=config_hash, seconds=_known(outcome.seconds),
-            cpu_seconds=_known(outcome.cpu_seconds),
-            host=platform.node())
+            cpu_seconds=_known(outcome.cpu_seconds), host=platform.node())
+
+
+def _reason(training: Training, name: str) -> str | None:
+    reason, stand_in = training.outcomes[name].reason, training.stand_in(name)
+    if stand_in is not None:
+        return f"{reason}; its document of {stand_in.cutoff:%Y-%m-%d %H:%M} UTC stands in"
+    return reason or None
 
 
 def _off_rows(training: Training, config_hash: str) -> Iterator[FitRow]:

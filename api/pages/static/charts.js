@@ -149,6 +149,5 @@
     if (plot) plot.setSize({ width: figure.querySelector(".plot").clientWidth, height: 190 });
   });
   addEventListener("resize", resize);
-  addEventListener("beforeprint", resize);
   document.documentElement.dataset.charts = "drawn";
 })();

@@ -120,6 +120,14 @@ def test_times_may_have_gaps_zones_or_be_hour_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(without.train, plain.train[1:])
 
 
+def test_categories_that_no_row_has_are_no_series(tmp_path: Path) -> None:
+    frame = tidy(hours=50)
+    names = pd.CategoricalDtype(["a", "b", "nobody"])
+    file = stored(frame.assign(unique_id=frame["unique_id"].astype(names)), tmp_path)
+    found = read_windows(file, horizon=2, windows=1)
+    assert [window.unique_id for window in found] == ["a", "b"]
+
+
 FRAME = tidy(hours=60, ids=("a",))
 DS = FRAME["ds"]
 
@@ -132,6 +140,8 @@ DS = FRAME["ds"]
     (FRAME.assign(unique_id=FRAME["unique_id"].where(FRAME.index > 0)), "row 1 has no unique_id"),
     (FRAME.assign(ds=["yesterday", *DS.astype(str).tolist()[1:]]), "row 1: ds is 'yesterday'"),
     (FRAME.assign(ds=np.arange(60) / 2), "ds holds fractions"),
+    (FRAME.assign(ds=np.arange(60) + 10**12), "row 1: ds is 1000000000000, too large for a count"),
+    (FRAME.assign(ds=[*range(59), 2**63 - 1]), "row 60: ds is 9223372036854775807, too large"),
     (FRAME.iloc[::-1], "row 2 of it: a time before the one above"),
     (FRAME.assign(ds=[DS[0], *DS[:-1]]), "row 2 of it: twice the same time"),
     (FRAME.assign(ds=DS + pd.Timedelta(minutes=30)), "not a full hour"),

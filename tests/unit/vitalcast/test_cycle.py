@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vitalcast.cycle import Shard, all_shards, last_full_hour, parse_cycle, partition_key
+from vitalcast.cycle import (
+    Shard,
+    all_shards,
+    blocks,
+    last_full_hour,
+    parse_cycle,
+    partition_key,
+)
 from vitalcast.errors import UserError
 
 
@@ -31,6 +38,13 @@ def test_a_key_that_is_no_full_hour_is_refused(key: str | None, says: str) -> No
 def test_a_cycle_survives_its_partition_key() -> None:
     cycle = last_full_hour(datetime(2026, 3, 1, 4, 59, tzinfo=timezone(timedelta(hours=-5))))
     assert parse_cycle(partition_key(cycle)) == cycle == datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+@given(st.lists(st.text(min_size=1)), st.integers(1, 9))
+def test_blocks_hold_every_patient_in_order(patients: list[str], size: int) -> None:
+    parts = list(blocks(patients, size))
+    assert [name for part in parts for name in part] == patients
+    assert all(1 <= len(part) <= size for part in parts)
 
 
 @given(st.sets(st.text(min_size=1)), st.integers(1, 9))

@@ -44,6 +44,18 @@ def test_a_selectable_member_is_switched_on() -> None:
     ('{"seasons": [168, 24]}', "seasons must rise"),
     ('{"fit_timeout_s": 0}', "fit_timeout_s"),
     ('{"engines": {"ets": "prophet"}}', "no engine 'prophet'"),
+    ('{"seasons": [168], "window_hours": 24}',
+     "window_hours must be at least twice the first of seasons: 336 for 168 h, not 24"),
+    ('{"members": {"ets": "yes"}}', r"members\.ets"),
+    ('{"members": {"ets": 1}}', r"members\.ets"),
+    ('{"members": {"ets": {"spo2": "no"}}}', r"members\.ets"),
+    ('{"horizon_hours": "1"}', "horizon_hours"),
+    ('{"horizon_hours": true}', "horizon_hours"),
+    ('{"fit_timeout_s": "60"}', "fit_timeout_s"),
+    ('{"fit_timeout_s": true}', "fit_timeout_s"),
+    ('{"stale_after_hours": 0}', "stale_after_hours"),
+    ('{"horizon_hours": 12, "horizon_hours": 24}', "more than once: horizon_hours"),
+    ('{"members": {"ets": true, "tbats": true, "ets": false}}', "more than once: ets"),
     ("not json", "Invalid JSON"),
     ("[]", "the whole"),
 ])
@@ -56,6 +68,14 @@ def test_every_member_switched_off_is_refused() -> None:
     off = dict.fromkeys(ModelConfig().engine_config(Vital.SPO2).members, False)
     with pytest.raises(ConfigInvalid, match="no members"):
         parse_config(json.dumps({"members": off}))
+
+
+def test_a_whole_number_of_seconds_is_a_number() -> None:
+    assert parse_config('{"fit_timeout_s": 60}') == parse_config('{"fit_timeout_s": 60.0}')
+
+
+def test_a_window_of_two_seasons_suffices() -> None:
+    assert parse_config('{"seasons": [24, 168], "window_hours": 48}').window_hours == 48
 
 
 def test_the_hash_names_the_content_not_its_order() -> None:

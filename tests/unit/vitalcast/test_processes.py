@@ -1,6 +1,7 @@
 """Processes are started, watched, and all stopped."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,13 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def check_for_seconds(supervisor: Supervisor, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        supervisor.check()
+        time.sleep(0.05)
 
 
 def test_leaving_the_block_stops_a_process_and_its_children(tmp_path: Path) -> None:
@@ -69,11 +77,8 @@ def test_a_process_that_never_gets_ready_is_given_up(tmp_path: Path) -> None:
 def test_a_process_that_dies_later_is_noticed(tmp_path: Path) -> None:
     with Supervisor(tmp_path) as supervisor:
         supervisor.start(Command(name="brief", argv=python("pass")))
-        deadline = time.monotonic() + 10
         with pytest.raises(ProcessFailed, match="brief ended with code 0"):
-            while time.monotonic() < deadline:
-                supervisor.check()
-                time.sleep(0.05)
+            check_for_seconds(supervisor, 10)
 
 
 def test_a_command_that_fails_names_its_log(tmp_path: Path) -> None:
@@ -83,3 +88,28 @@ def test_a_command_that_fails_names_its_log(tmp_path: Path) -> None:
 
 def test_a_free_port_has_no_listener() -> None:
     assert not listening(free_port())
+
+
+def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from vitalcast.processes import Command, Supervisor\n"
+        "child = f'import os, time; open({sys.argv[1]!r}, \"w\").write(str(os.getpid()));'"
+        " ' time.sleep(60)'\n"
+        "with Supervisor(Path(sys.argv[2])) as supervisor:\n"
+        "    supervisor.start(Command(name='child', argv=[sys.executable, '-c', child],\n"
+        "                             ready=lambda: bool(Path(sys.argv[1]).exists()\n"
+        "                                                and Path(sys.argv[1]).read_text())))\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(pid), str(tmp_path / "logs")],
+                          stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None and killed.stdout.readline() == b"ready\n"
+        killed.kill()
+    deadline = time.monotonic() + 10
+    while alive(int(pid.read_text())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

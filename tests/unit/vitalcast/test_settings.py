@@ -31,6 +31,12 @@ def test_a_value_that_cannot_be_read_names_its_variable(monkeypatch: pytest.Monk
         load_settings()
 
 
+def test_a_mapping_that_is_no_json_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALCAST_RATE_LIMITS", "120/60")
+    with pytest.raises(UserError, match="VITALCAST_RATE_LIMITS"):
+        load_settings()
+
+
 def test_secrets_do_not_show_in_repr() -> None:
     settings = Settings(secret_key="hush", token_keys="quiet", client_secret="still")
     assert not any(secret in repr(settings) for secret in ("hush", "quiet", "still"))

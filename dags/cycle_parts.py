@@ -1,4 +1,4 @@
-"""What the DAGs have in common: the assets that chain them, schedules, pools, retries.
+"""What the DAGs share: the assets that chain them, two tasks, schedules, pools, retries.
 
     ingest_vitals ─► OBSERVATIONS ─┬─► train_models ─► MODELS (when something was fitted)
                                    └─► forecast_vitals ◄─┘ ─► FORECASTS ─► evaluate_models
@@ -21,6 +21,7 @@ from airflow.sdk import (
     PartitionedAtRuntime,
     RetryAction,
     RetryRule,
+    task,
 )
 
 OBSERVATIONS = Asset("vitalcast://observations")
@@ -58,3 +59,25 @@ def scheduled(cron: str) -> CronPartitionTimetable | PartitionedAtRuntime:
     if os.environ.get("VITALCAST_SCHEDULE") == "manual":
         return PartitionedAtRuntime()
     return CronPartitionTimetable(cron, timezone="UTC", key_format="%Y-%m-%dT%H:00:00")
+
+
+@task
+def list_shards() -> list[str]:
+    """The parts of the patients that the mapped tasks work on; few, however many patients."""
+    from vitalcast.wiring import open_system
+
+    return open_system().shards()
+
+
+@task
+def load_config() -> str:
+    """Check the model configuration, keep this version of it, and name it by its hash.
+
+    A task, so that a mistake fails the run at once and with its reason.
+    """
+    from airflow.sdk import Variable
+
+    from vitalcast.jobs.configure import use_config
+    from vitalcast.wiring import open_system
+
+    return use_config(open_system(), Variable.get(CONFIG_VARIABLE, default="{}"))

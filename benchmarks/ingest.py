@@ -1,0 +1,220 @@
+"""Rows per second from provider JSON to stored observation, beside plain COPY of the same rows.
+
+    python benchmarks/ingest.py [--rounds 7] [--json]
+
+The bytes are what the sandbox serves for four weeks of its generated patients, in the vendors' own
+page sizes. One side decodes, parses and hashes them and saves payloads, observations and ledger as
+the job does (`walk` and `save_fetch` with the collector paused); the other copies the finished
+rows, as text made beforehand, into a table with the same columns, primary key and index. Same
+database, one process, tables emptied before each turn, turns alternate; the ratio is the median
+over the rounds.
+"""
+
+import argparse
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from statistics import median
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+
+from benchmarks.common import median_ratio, scratch_database, side_by_side
+from providers.catalogue import make_client, make_limiter, sandbox_endpoints
+from providers.fetching import FetchRequest, FetchResult, Outcome, walk
+from providers.google_health import DATA_TYPES, parse_data_points
+from providers.http import Answer
+from providers.limits import RateLimit
+from providers.observation import Parsed, Provider
+from providers.oura import parse_heartrate
+from providers.sandbox.cohort import cohort
+from providers.sandbox.grants import Consent
+from providers.sandbox.server import create_app, serving
+from providers.sandbox.world import World
+from providers.withings_pages import parse_getmeas
+from registry.database import Connection, Engine, open_engine, raw_cursor, transaction
+from registry.observations import save_fetch
+from registry.patients import Patient, save_patients
+from vitalcast.memory import collector_paused
+
+END = datetime(2026, 11, 21, 6, tzinfo=UTC)
+START = END - timedelta(days=28)
+FREE = RateLimit(calls=10_000, period_s=1)
+CLIENT = "https://localhost/consented"
+
+RESOURCES = {Provider.GOOGLE_HEALTH: "heart-rate", Provider.WITHINGS: "getmeas",
+             Provider.OURA: "heartrate"}
+PARSERS: dict[Provider, Callable[[Any], Parsed]] = {
+    Provider.GOOGLE_HEALTH: partial(parse_data_points, kind=DATA_TYPES["heart-rate"]),
+    Provider.WITHINGS: parse_getmeas, Provider.OURA: parse_heartrate}
+
+_EMPTY = "TRUNCATE observations, raw_payloads, refusals, fetches, plain"
+_PLAIN = "CREATE TABLE plain (LIKE observations INCLUDING ALL)"
+_CONNECT = """
+INSERT INTO connections (connection_id, patient_id, provider)
+VALUES (:connection_id, :patient_id, :provider)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """The bodies that one fetch of a patient's resource received."""
+
+    patient_id: str
+    provider: Provider
+    bodies: tuple[bytes, ...]
+
+    @property
+    def connection_id(self) -> str:
+        """As the registry names it."""
+        return f"{self.provider.value}:{self.patient_id}"
+
+
+class Token:
+    """A consent given in the sandbox; it outlives the recording."""
+
+    def __init__(self, world: World, patient_id: str, provider: Provider) -> None:
+        code = world.grants.consent(Consent(
+            provider=provider, subject_id=patient_id, scope="all", redirect_uri=CLIENT))
+        self._held = world.grants.exchange(provider, code, redirect_uri=CLIENT, verifier="")
+
+    def access_token(self) -> str:
+        """The only token."""
+        return self._held.access_token
+
+    def refresh(self, stale: str) -> str:
+        """Never needed: a token is good for an hour."""
+        raise RuntimeError(f"the sandbox refused a token of {len(stale)} characters")
+
+
+def record() -> list[Recording]:
+    """Fetch every patient's main resource from the sandbox by the real client."""
+    world = World(cohort(7), now=int(END.timestamp()))
+    tokens = {name: Token(world, name, subject.provider)
+              for name, subject in world.subjects.items()}
+    recordings = []
+    with serving(create_app(world)) as root:
+        for name, token in tokens.items():
+            provider = world.subjects[name].provider
+            client = make_client(
+                provider, endpoints=sandbox_endpoints(provider, root), tokens=token,
+                limiter=make_limiter(provider, FREE), account=name)
+            result = client.fetch(FetchRequest(
+                resource=RESOURCES[provider], start=START, end=END))
+            client.close()
+            recordings.append(Recording(patient_id=name, provider=provider,
+                                        bodies=tuple(page.body for page in result.pages)))
+    return recordings
+
+
+def read_again(recording: Recording) -> FetchResult:
+    """From bytes to observations, as a client does behind its HTTP session."""
+    bodies = iter(recording.bodies)
+
+    def ask(_: str | None) -> Answer:
+        body = next(bodies)
+        return Answer(status=200, body=body, document=orjson.loads(body))
+
+    pages = tuple(walk(ask, PARSERS[recording.provider], END))
+    return FetchResult(resource=RESOURCES[recording.provider], outcome=Outcome.COMPLETE,
+                       pages=pages, http_status=200, cursor_after=END.isoformat())
+
+
+def ingest(conn: Connection, recording: Recording) -> int:
+    """Read and store one fetch; the rows that came of it."""
+    result = read_again(recording)
+    return save_fetch(
+        conn, connection_id=recording.connection_id, patient_id=recording.patient_id,
+        provider=recording.provider, resource=result.resource, cycle=END, window_start=START,
+        result=result).inserted
+
+
+def ingest_rate(engine: Engine, recordings: list[Recording]) -> float:
+    """Rows per second; one transaction a fetch, as in the job."""
+    _empty(engine)
+    rows, start = 0, time.perf_counter()
+    for recording in recordings:
+        with collector_paused(), transaction(engine) as conn:
+            rows += ingest(conn, recording)
+    return rows / (time.perf_counter() - start)
+
+
+def copy_rate(engine: Engine, lines: bytes) -> float:
+    """Rows per second of one COPY in one transaction."""
+    _empty(engine)
+    start = time.perf_counter()
+    with transaction(engine) as conn, raw_cursor(conn) as cursor:
+        cursor.copy_expert("COPY plain FROM STDIN", io.BytesIO(lines))
+    return lines.count(b"\n") / (time.perf_counter() - start)
+
+
+def finished_rows(engine: Engine, recordings: list[Recording]) -> bytes:
+    """The rows that `recordings` become, in COPY's text format."""
+    _empty(engine)
+    buffer = io.BytesIO()
+    with transaction(engine) as conn:
+        for recording in recordings:
+            ingest(conn, recording)
+        with raw_cursor(conn) as cursor:
+            cursor.copy_expert("COPY observations TO STDOUT", buffer)
+    return buffer.getvalue()
+
+
+def measure(engine: Engine, recordings: list[Recording], rounds: int) -> dict[str, float]:
+    """The figures of one set of recordings."""
+    lines = finished_rows(engine, recordings)
+    rates = side_by_side({"ingest": lambda: ingest_rate(engine, recordings),
+                          "copy": lambda: copy_rate(engine, lines)}, rounds)
+    return {"rows": lines.count(b"\n"), "rows_per_second": round(median(rates["ingest"])),
+            "copy_rows_per_second": round(median(rates["copy"])),
+            "ratio": round(median_ratio(rates["ingest"], rates["copy"]), 3)}
+
+
+def figures(rounds: int) -> dict[str, dict[str, float]]:
+    """By vendor, and "all" for their patients one after the other."""
+    recordings = record()
+    with scratch_database() as url:
+        engine = open_engine(url)
+        _prepare(engine, recordings)
+        sets = {provider.value: [one for one in recordings if one.provider is provider]
+                for provider in RESOURCES} | {"all": recordings}
+        found = {name: measure(engine, chosen, rounds) for name, chosen in sets.items()}
+        engine.dispose()
+    return found
+
+
+def _prepare(engine: Engine, recordings: list[Recording]) -> None:
+    with transaction(engine) as conn:
+        save_patients(conn, [Patient(patient_id=one.patient_id) for one in recordings])
+        conn.execute(text(_CONNECT), [
+            {"connection_id": one.connection_id, "patient_id": one.patient_id,
+             "provider": one.provider.value} for one in recordings])
+        conn.execute(text(_PLAIN))
+
+
+def _empty(engine: Engine) -> None:
+    with transaction(engine) as conn:
+        conn.execute(text(_EMPTY))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    arguments = parser.parse_args()
+    found = figures(arguments.rounds)
+    if arguments.json:
+        print(json.dumps(found))
+        return
+    for name, one in found.items():
+        print(f"{name:14s}{one['rows']:8.0f} rows  {one['rows_per_second']:8.0f} rows/s"
+              f"  COPY {one['copy_rows_per_second']:8.0f} rows/s  ratio {one['ratio']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""The doctor's pages as a doctor meets them: in Chromium, with keyboard and without a network."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import text
+
+from api.app import create_app
+from api.settings import ApiSettings
+from registry.database import open_engine, transaction
+from registry.tables import metadata
+from tests.clinic import IN_CARE, LEVELS, NOW, PASSWORD, open_ward
+from tests.serving import served
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]
+# How many of the chart's pixels are not transparent: a blank canvas has none.
+INKED = """canvas => {
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let inked = 0;
+    for (let i = 3; i < pixels.length; i += 4) inked += pixels[i] > 0;
+    return inked;
+}"""
+
+
+@pytest.fixture(scope="module")
+def root(database_url: str) -> Iterator[str]:
+    engine = open_engine(database_url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with transaction(engine) as conn:
+        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
+    open_ward(engine)
+    engine.dispose()
+    settings = ApiSettings(database_url=database_url, secret_key="k" * 40, clock=lambda: NOW)
+    with served(create_app(settings)) as root:
+        yield root
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        message = f"{CHROMIUM} is missing: run `make test-deps` as root, or install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, root: str) -> Iterator[Page]:
+    """A fresh visitor; whatever the console complains about fails the test."""
+    context = browser.new_context(base_url=root, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    complaints = listen(page)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def doctor(page: Page) -> Page:
+    """Signed in, at the work list."""
+    page.goto("/")
+    page.get_by_label("Name").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Work list")).to_be_visible()
+    return page
+
+
+def listen(page: Page) -> list[str]:
+    """Console errors and warnings; a status of 4xx that a test asks for is not one of them."""
+    complaints: list[str] = []
+
+    def note(message: Any) -> None:
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def test_a_visitor_is_led_to_the_login_and_back(page: Page) -> None:
+    page.goto("/patients/ill")
+    assert "/login" in page.url
+    page.get_by_label("Name").fill("doctor")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    page.get_by_label("Name").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Patient ill")
+
+
+def test_the_work_list_is_in_order_of_severity(doctor: Page) -> None:
+    names = doctor.locator("table.list tbody th").all_inner_texts()
+    assert names[0] == "ill"
+    assert names[-2:] == ["mother", "empty"]
+    assert sorted(names) == sorted(IN_CARE)
+    expect(doctor.locator("tbody tr").first.locator(".badge")).to_contain_text("high")
+
+
+def test_the_report_shows_severity_charts_and_its_basis(doctor: Page) -> None:
+    doctor.get_by_role("link", name="ill").click()
+    expect(doctor.locator(".badge").first).to_contain_text("high")
+    charts = doctor.locator(".chart canvas")
+    expect(charts).to_have_count(len(LEVELS["ill"]))
+    for index in range(charts.count()):
+        assert charts.nth(index).evaluate(INKED) > 500
+    for heading in ("Severity now", "The hours ahead", "Scores table", "Data freshness",
+                    "How the forecast was made"):
+        expect(doctor.get_by_role("heading", name=heading)).to_be_visible()
+    expect(doctor.locator("footer")).to_contain_text("not for diagnosis, not an alarm")
+    doctor.locator("#making ~ details summary").first.click()
+    expect(doctor.get_by_text("tbats absent").first).to_be_visible()
+
+
+def test_a_vital_without_readings_says_so_instead_of_a_chart(doctor: Page) -> None:
+    doctor.goto("/patients/gaps")
+    expect(doctor.locator(".chart canvas")).to_have_count(len(LEVELS["gaps"]))
+    blank = doctor.locator("[data-vital=spo2]")
+    expect(blank).to_contain_text("No readings in these seven days")
+    expect(blank).to_contain_text("too little data")
+
+
+def test_where_the_score_does_not_apply_there_is_no_number(doctor: Page) -> None:
+    doctor.goto("/patients/mother")
+    card = doctor.locator("section", has=doctor.get_by_role("heading", name="Severity now"))
+    expect(card).to_contain_text("Not applicable")
+    expect(card).to_contain_text("pregnancy")
+    expect(card.locator(".score")).to_have_count(0)
+
+
+def test_a_patient_without_data_has_a_page_too(doctor: Page) -> None:
+    doctor.goto("/patients/empty")
+    expect(doctor.get_by_text("There is nothing to score: no reading")).to_be_visible()
+
+
+def test_anothers_patient_is_not_found(doctor: Page) -> None:
+    answers = [doctor.goto(f"/patients/{name}") for name in ("other", "absent")]
+    assert [answer.status for answer in answers if answer] == [404, 404]
+    expect(doctor.get_by_role("heading", name="Patient not found")).to_be_visible()
+
+
+def test_the_keyboard_reaches_the_report_and_reads_a_chart(doctor: Page) -> None:
+    doctor.get_by_role("link", name="ill").focus()
+    doctor.keyboard.press("Enter")
+    chart = doctor.locator("[data-vital=spo2] .plot")
+    chart.focus()
+    doctor.keyboard.press("ArrowLeft")
+    readout = doctor.locator("[data-vital=spo2] .readout")
+    expect(readout).to_contain_text("%")
+    before = readout.inner_text()
+    doctor.keyboard.press("ArrowLeft")
+    expect(readout).not_to_have_text(before)
+
+
+def test_the_report_tells_how_earlier_forecasts_did(doctor: Page) -> None:
+    doctor.goto("/patients/ill")
+    lines = doctor.get_by_role("table", name="How earlier forecasts did").locator("tbody tr")
+    expect(lines).to_have_count(len(LEVELS["ill"]))
+    expect(lines.first).to_contain_text("last value")
+    doctor.goto("/patients/gaps")
+    expect(doctor.get_by_text("No forecast of this patient has been scored yet.")).to_be_visible()
+
+
+def test_an_entry_is_made_with_the_keyboard_alone(doctor: Page) -> None:
+    doctor.goto("/patients/well")
+    press = doctor.keyboard.press
+    doctor.get_by_text("Add an entry").focus()
+    press("Enter")
+    press("Tab")
+    press("ArrowRight")
+    expect(doctor.get_by_role("radiogroup", name="Supplemental oxygen").get_by_label("yes")
+           ).to_be_checked()
+    press("Tab")
+    doctor.keyboard.type("confusion")
+    expect(doctor.get_by_label("Consciousness")).to_have_value("confusion")
+    doctor.get_by_role("button", name="Store the entry").focus()
+    press("Enter")
+    notice = doctor.get_by_text("Stored; it counts from the next hourly cycle on.")
+    expect(notice).to_be_focused()
+    expect(notice).to_be_in_viewport()
+    newest = doctor.locator(".entries li").first
+    expect(newest).to_contain_text("entered by doctor")
+    expect(newest).to_contain_text("Supplemental oxygen yes; Consciousness confusion")
+    expect(newest).to_contain_text("not counted yet")
+
+
+def test_what_is_wrong_with_an_entry_is_told_at_the_form(doctor: Page) -> None:
+    doctor.goto("/patients/gaps")
+    doctor.get_by_text("Add an entry").click()
+    doctor.get_by_role("button", name="Store the entry").click()
+    fault = doctor.get_by_role("alert")
+    expect(fault).to_contain_text("Nothing is filled in")
+    expect(fault).to_be_focused()
+    expect(doctor.get_by_label("Consciousness")).to_be_visible()
+
+
+def test_a_form_on_another_site_makes_no_entry(doctor: Page, root: str) -> None:
+    """Another port of this machine is the same site to the browser: it sends the cookie along."""
+    elsewhere = "http://127.0.0.1:9/"
+    form = f"""<form method="post" action="{root}/patients/mother">
+        <input name="consciousness" value="pain"><button>Win a prize</button></form>"""
+    doctor.route(elsewhere, lambda route: route.fulfill(body=form, content_type="text/html"))
+    doctor.goto(elsewhere)
+    doctor.get_by_role("button", name="Win a prize").click()
+    expect(doctor.get_by_role("heading", name="Form from another site")).to_be_visible()
+    doctor.goto("/patients/mother")
+    expect(doctor.get_by_text("Nobody has entered anything.")).to_be_visible()
+
+
+def test_an_entry_for_anothers_patient_finds_none(doctor: Page) -> None:
+    doctor.goto("/patients/mother")
+    doctor.locator("#add-entry form").evaluate("form => { form.action = '/patients/other'; }")
+    doctor.get_by_text("Add an entry").click()
+    doctor.get_by_label("Assessed condition").select_option("mild")
+    doctor.get_by_role("button", name="Store the entry").click()
+    expect(doctor.get_by_role("heading", name="Patient not found")).to_be_visible()
+
+
+def test_paper_and_the_saved_report_have_no_form(doctor: Page) -> None:
+    doctor.goto("/patients/ill")
+    doctor.emulate_media(media="print")
+    expect(doctor.get_by_text("Add an entry")).to_be_hidden()
+    expect(doctor.locator(".entries")).to_be_visible()
+    doctor.emulate_media(media="screen")
+    doctor.goto("/patients/ill/report.html")
+    expect(doctor.get_by_text("Add an entry")).to_have_count(0)
+    expect(doctor.get_by_role("table", name="How earlier forecasts did")).to_be_visible()
+
+
+def test_the_pages_fit_a_phone(doctor: Page) -> None:
+    doctor.set_viewport_size({"width": 390, "height": 800})
+    for path in ("/", *(f"/patients/{name}" for name in IN_CARE)):
+        doctor.goto(path)
+        doctor.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        assert doctor.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_signing_out_ends_the_session(doctor: Page) -> None:
+    doctor.get_by_role("button", name="Sign out").click()
+    doctor.goto("/patients/ill")
+    assert "/login" in doctor.url
+
+
+def test_the_saved_report_opens_from_disk_without_a_network(
+    doctor: Page, browser: Browser, tmp_path: Path
+) -> None:
+    doctor.goto("/patients/ill")
+    with doctor.expect_download() as download:
+        doctor.get_by_role("link", name="Save as one file").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    complaints, asked = listen(page), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(file.as_uri())
+    charts = page.locator(".chart canvas")
+    expect(charts).to_have_count(len(LEVELS["ill"]))
+    assert charts.first.evaluate(INKED) > 500
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Patient ill")
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert complaints == []
+    context.close()
+
+
+def test_the_saved_report_runs_its_scripts_from_the_server_too(doctor: Page) -> None:
+    doctor.goto("/patients/ill/report.html")
+    expect(doctor.locator(".chart canvas")).to_have_count(len(LEVELS["ill"]))
+
+
+def test_the_api_can_be_read_and_tried(page: Page) -> None:
+    page.goto("/docs")
+    expect(page.get_by_text("/v1/patients/{patient_id}/severity")).to_be_visible()

@@ -1,0 +1,155 @@
+"""The cycle through a real scheduler, dag-processor and API server, as `vitalcast demo` runs it."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from registry.database import open_engine, transaction
+from vitalcast.airflow import AirflowClient
+from vitalcast.cycle import partition_key
+from vitalcast.dataset import Dataset
+from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
+from vitalcast.jobs.enrol import enrol_sandbox
+from vitalcast.settings import Settings
+from vitalcast.stack import CONFIG_VARIABLE, RunningStack, running_stack
+from vitalcast.wiring import open_system
+
+CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)
+KEY = partition_key(CYCLE)
+QUICK = {"members": {"arima": False, "tbats": False}, "window_hours": 168}
+TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A running system and a login at its Airflow."""
+
+    stack: RunningStack
+    client: AirflowClient
+
+    def configure(self, config: dict[str, Any]) -> None:
+        self.client._call("PATCH", f"/variables/{CONFIG_VARIABLE}", {
+            "key": CONFIG_VARIABLE, "value": json.dumps(config)})
+
+    def rows(self, query: str) -> list[Any]:
+        engine = open_engine(self.stack.settings.database_url)
+        try:
+            with transaction(engine) as conn:
+                return list(conn.execute(text(query)).all())
+        finally:
+            engine.dispose()
+
+    def state(self, dag: str, run_id: str) -> str:
+        runs = self.client.runs(dag, KEY)
+        return str(next(run["state"] for run in runs if run["dag_run_id"] == run_id))
+
+    def run_cycle(self) -> None:
+        cycle = start_cycle(self.client, KEY)
+        follow(cycle, self.stack.supervisor, lambda _: None, timeout_s=TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """The stack with the cohort of eight, in a short directory its database user can enter."""
+    home = Path(tempfile.mkdtemp(prefix="vc-af-"))
+    home.chmod(0o755)
+    settings = Settings(home=home, database_url="", airflow_database_url="")
+    with running_stack(settings, Dataset(data=None), CYCLE, schedule="manual",
+                       step=lambda _: None) as stack:
+        system = open_system(stack.settings)
+        enrol_sandbox(system, stack.sandbox_url, stack.keys)
+        system.engine.dispose()
+        with closing(AirflowClient(stack.airflow)) as client:
+            one = Place(stack=stack, client=client)
+            one.configure(QUICK)
+            one.run_cycle()
+            yield one
+    shutil.rmtree(home)
+
+
+def test_one_triggered_ingest_carries_its_key_through_the_chain(place: Place) -> None:
+    for dag in CHAIN:
+        runs = place.client.runs(dag, KEY)
+        assert runs, f"{dag} did not run"
+        assert {run["state"] for run in runs} == {"success"}
+
+
+def test_every_patient_is_forecast_and_scored_at_the_key(place: Place) -> None:
+    forecast = place.rows("SELECT DISTINCT patient_id FROM forecasts "
+                          f"WHERE reason IS NULL AND cutoff = '{KEY}+00'")
+    assert len(forecast) == 8
+    assert len(place.rows(f"SELECT 1 FROM severities WHERE cutoff = '{KEY}+00'")) == 8
+    (stored,) = place.rows("SELECT count(*) FROM forecasts "
+                           "WHERE reason IS NULL AND cardinality(point) <> 24")
+    assert stored[0] == 0
+
+
+def test_the_variable_switches_members_off(place: Place) -> None:
+    outcomes = place.rows("SELECT DISTINCT member, outcome FROM fits "
+                          "WHERE member IN ('arima', 'tbats')")
+    assert sorted(map(tuple, outcomes)) == [("arima", "switched_off"), ("tbats", "switched_off")]
+
+
+def test_the_same_key_again_fits_nothing_and_keeps_the_forecasts(place: Place) -> None:
+    before = place.rows("SELECT patient_id, vital, document_id, state_hash, point FROM forecasts "
+                        "ORDER BY 1, 2")
+    trained = place.rows("SELECT max(finished_at) FROM fits")
+    place.run_cycle()
+    assert place.rows("SELECT max(finished_at) FROM fits") == trained
+    assert place.rows("SELECT patient_id, vital, document_id, state_hash, point FROM forecasts "
+                      "ORDER BY 1, 2") == before
+
+
+def test_a_wrong_variable_fails_at_once_and_says_why(place: Place) -> None:
+    place.configure({"windw_hours": 24})
+    try:
+        run_id = place.client.trigger("train_models", KEY)
+        deadline = time.monotonic() + TIMEOUT_S
+        while place.state("train_models", run_id) not in ("failed", "success"):
+            assert time.monotonic() < deadline, "the run with a wrong configuration did not end"
+            time.sleep(0.5)
+        assert place.state("train_models", run_id) == "failed"
+        (task,) = [one for one in place.client.tasks("train_models", run_id)
+                   if one["task_id"] == "load_config"]
+        assert (task["state"], task["try_number"]) == ("failed", 1)
+        logs = (place.stack.settings.home / "airflow" / "logs").rglob("*.log")
+        told = "".join(log.read_text() for log in logs if "task_id=load_config" in str(log))
+        assert "windw_hours" in told
+        assert "Settable are members" in told
+    finally:
+        place.configure(QUICK)
+
+
+def test_following_a_failed_cycle_names_the_task(place: Place) -> None:
+    place.configure({"horizon_hours": 0})
+    try:
+        with pytest.raises(CycleFailed, match="load_config"):
+            place.run_cycle()
+    finally:
+        place.configure(QUICK)
+
+
+def test_every_process_listens_on_loopback_alone(place: Place) -> None:
+    ours = {place.stack.airflow.port, *(int(url.rsplit(":", 1)[1]) for url in (
+        place.stack.api_url, place.stack.sandbox_url))}
+    found = {port: address for address, port in _listening() if port in ours}
+    assert found == dict.fromkeys(ours, "0100007F")
+
+
+def _listening() -> Iterator[tuple[str, int]]:
+    """Local address (hexadecimal, little-endian) and port of every listening IPv4 socket."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "0A":
+            address, port = fields[1].split(":")
+            yield address, int(port, 16)

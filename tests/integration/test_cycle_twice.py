@@ -1,0 +1,164 @@
+"""The cycle run again on the same clock leaves the same rows, on real Postgres and real vendors."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, text
+
+from forecasting.config import DEFAULT_MEMBERS
+from registry.database import transaction
+from tests.reference.cycles import CYCLE, LIGHT, Installation, assert_same, dump, vendors
+from vitalcast.cycle import HOUR
+
+OUTCOMES = ("fitted", "failed", "timeout", "too_little_data")
+VITALS_SERVED = {
+    "demo-01": {"heart_rate", "respiratory_rate", "systolic_bp", "diastolic_bp",
+                "body_temperature", "spo2"},
+    "demo-04": {"heart_rate", "body_temperature", "spo2"},
+    "demo-07": {"heart_rate"},
+}
+
+# Of each training, where the documents' parents are from; the same member's of the same series.
+_LINEAGE = """
+SELECT DISTINCT d.cutoff, p.cutoff FROM model_documents d
+LEFT JOIN model_documents p ON p.document_id = d.parent_id AND p.patient_id = d.patient_id
+    AND p.vital = d.vital AND p.member = d.member
+WHERE d.parent_id IS NULL OR d.parent_id <> d.document_id ORDER BY d.cutoff"""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[str]:
+    with vendors() as root:
+        yield root
+
+
+def count(engine: Engine, query: str) -> int:
+    with transaction(engine) as conn:
+        return int(conn.execute(text(query)).scalar_one())
+
+
+def test_a_cycle_leaves_rows_of_every_kind(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    series = {(name, vital) for name, vitals in VITALS_SERVED.items() for vital in vitals}
+    with transaction(engine) as conn:
+        forecast = conn.execute(text(
+            "SELECT patient_id, vital, reason, cardinality(point), cutoff FROM forecasts")).all()
+        scored = conn.execute(text("SELECT patient_id FROM severities")).scalars().all()
+        outcomes = Counter(conn.execute(text("SELECT outcome FROM fetches")).scalars())
+    assert {(row.patient_id, row.vital) for row in forecast} == series
+    assert {(row.reason, row.cardinality, row.cutoff) for row in forecast
+            if row.vital == "heart_rate"} == {(None, 24, CYCLE)}
+    assert sorted(scored) == sorted(VITALS_SERVED)
+    assert set(outcomes) == {"complete"}
+    assert count(engine, "SELECT count(*) FROM runs WHERE status <> 'done'") == 0
+
+
+def test_the_same_hour_twice_leaves_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox)
+    place.cycle()
+    once = dump(engine)
+    place.enrol()
+    again = place.ingest()
+    assert (again["inserted"], again["revised"]) == (0, 0)
+    assert again["unchanged"] > 1000
+    series = count(engine, "SELECT count(*) FROM model_aliases WHERE alias = 'ensemble'")
+    assert place.train() == {                                               # of before, none anew
+        "series": 10, "ensembles": series, **dict.fromkeys(OUTCOMES, 0)}
+    place.forecast()
+    place.evaluate()
+    assert_same(once, dump(engine))
+
+
+def test_the_next_hour_twice_leaves_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    first = dump(engine)
+    place.clock(CYCLE + HOUR)
+    place.cycle(CYCLE + HOUR)
+    once = dump(engine)
+    assert len(once["observations"]) > len(first["observations"])
+    assert set(first["forecasts"]) < set(once["forecasts"])
+    assert set(first["fits"]) == set(once["fits"])             # trained daily, forecast hourly
+    assert count(engine, "SELECT max(observed) FROM evaluations") == 1
+    place.cycle(CYCLE + HOUR)
+    assert_same(once, dump(engine))
+
+
+def test_training_that_is_due_every_hour_leaves_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    config = json.dumps({**json.loads(LIGHT), "train_every_hours": 1})
+    place = Installation.on(engine, database_url, sandbox, config)
+    for hour in (CYCLE, CYCLE + HOUR):
+        place.clock(hour)
+        place.cycle(hour)
+    once = dump(engine)
+    assert count(engine, "SELECT count(DISTINCT cutoff) FROM fits") == 2
+    with transaction(engine) as conn:
+        assert conn.execute(text(_LINEAGE)).all() == [(CYCLE, None), (CYCLE + HOUR, CYCLE)]
+    place.cycle(CYCLE + HOUR)
+    assert_same(once, dump(engine))
+
+
+def test_a_changed_configuration_takes_effect_at_the_next_cycle(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    changed = replace(place, config=json.dumps({**json.loads(LIGHT), "alert_threshold": 0.5}))
+    later = CYCLE + HOUR
+    place.clock(later)
+    for one in (place, changed):
+        one.ingest(later)
+        figures = one.train(later)
+        assert bool(figures["ensembles"]) is bool(figures["fitted"]) is (one is changed)
+    once = dump(engine)
+    assert changed.train(later)["fitted"] == 0
+    assert_same(once, dump(engine))
+
+
+def test_blocks_of_one_patient_leave_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    later = CYCLE + HOUR
+    place.clock(later)
+    place.ingest(later)
+    place.train(later)
+    whole = place.forecast(later), place.evaluate(later)
+    once = dump(engine)
+    for job in ("forecast", "evaluate"):
+        monkeypatch.setattr(f"vitalcast.jobs.{job}.BLOCK", 1)
+    assert (place.forecast(later), place.evaluate(later)) == whole
+    assert_same(once, dump(engine))
+
+
+def test_another_database_comes_to_the_same_rows_with_every_default_member(
+    engine: Engine, database_url: str,
+) -> None:
+    """Nothing depends on the process, on its pool's order of ending, or on what was there."""
+    dumps = []
+    config = json.dumps({"window_hours": 168, "horizon_hours": 12})
+    for _ in range(2):
+        with transaction(engine) as conn:
+            conn.execute(text("TRUNCATE patients, raw_payloads, fits, series_statistics,"
+                              " evaluations, model_configs, model_aliases CASCADE"))
+        with vendors(patients=("demo-04",)) as root:
+            Installation.on(engine, database_url, root, config).cycle()
+        dumps.append(dump(engine))
+    assert_same(*dumps)
+    with transaction(engine) as conn:
+        fitted = conn.execute(text(
+            "SELECT member FROM fits WHERE vital = 'heart_rate' AND outcome = 'fitted'")).scalars()
+        assert set(fitted) == set(DEFAULT_MEMBERS)

@@ -1,0 +1,52 @@
+"""The client on a loopback server that lists runs as Airflow does: in pages of at most 100."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from vitalcast.airflow import AirflowClient, AirflowPlace
+from vitalcast.keys import load_keys
+
+RUNS = [{"id": number, "dag_run_id": f"run-{number}", "partition_key": f"hour-{number // 2}"}
+        for number in range(300)]
+
+
+class _Airflow(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self._say({"access_token": "token"})
+
+    def do_GET(self) -> None:
+        asked = parse_qs(urlsplit(self.path).query)
+        newest_first = asked["order_by"] == ["-id"]
+        found = sorted(RUNS, key=lambda run: int(str(run["id"])), reverse=newest_first)
+        self._say({"dag_runs": found[:min(int(asked["limit"][0]), 100)]})
+
+    def _say(self, body: object) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the test's output stays clean."""
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[AirflowClient]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Airflow) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with closing(AirflowClient(AirflowPlace(
+            home=tmp_path, port=server.server_port, database_url="", dags=tmp_path,
+            keys=load_keys(tmp_path)))) as client:
+            yield client
+        server.shutdown()
+
+
+def test_new_runs_are_found_behind_hundreds_of_old_ones(client: AirflowClient) -> None:
+    found = [run["dag_run_id"] for run in client.runs("ingest_vitals", "hour-149")]
+    assert found == ["run-298", "run-299"]
