@@ -17,8 +17,7 @@ from forecasting import (
     baselines,
     ets,
     mstl,
-    native_arima,
-    native_smoothing,
+    native_fits,
     profile,
     statsforecast_fits,
     tbats,
@@ -85,10 +84,7 @@ def _one_season(fit_light: Callable[[FloatArray, int], Fitted]) -> Fitter:
 FITTERS: dict[tuple[str, str], Fitter] = {
     **{(name, "statsforecast"): statsforecast_fits.FITTERS[name] for name in (*HEAVY, *SELECTABLE)},
     **{(name, "native"): _one_season(fit_light) for name, fit_light in _LIGHT_FITS.items()},
-    ("arima", "native"): native_arima.fit_arima,
-    ("ets", "native"): native_smoothing.fit_ets,
-    ("theta", "native"): native_smoothing.fit_theta,
-    ("tbats", "native"): native_smoothing.fit_tbats,
+    **{(name, "native"): fitter for name, fitter in native_fits.FITTERS.items()},
 }
 """Who fits which member: (member, engine) → fitter of (hours, seasons)."""
 

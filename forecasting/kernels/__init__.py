@@ -11,7 +11,7 @@ check sees a change in a function's file but not in the files of the functions t
 Importing this package chooses the place, before any kernel is decorated.
 """
 
-from forecasting.kernels.cache import choose_place
+from forecasting.kernels.cache import choose_place, usual_places
 
-CACHE_PLACE = choose_place()
+CACHE_PLACE = choose_place(usual_places())
 """Where compiled code is kept: beside the sources, in the user's cache, or in a temporary place."""

@@ -27,7 +27,6 @@ from forecasting.kernels.search import (
     CYCLES,
     FIGURES,
     FITTED,
-    MIN_OBSERVED,
     NO_FIT,
     OBSERVED,
     TOO_FEW,
@@ -113,7 +112,7 @@ def refit_rows(y, w, kinds, room, structures, params, states, sigma2, figures, s
             continue
         spec, own = structures[s], hours[:n]
         begin = head(spec)
-        if n <= begin + MIN_OBSERVED:
+        if n <= begin:
             status[s] = TOO_FEW
             continue
         value, constant = params[s, DRIFT] * begin / scale, 0

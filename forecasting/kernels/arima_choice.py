@@ -1,10 +1,10 @@
 """How often to difference: d by test, D by the errors of a day ahead; compiled.
 
 Information criteria do not compare across orders of differencing. d is 1 where the KPSS test
-rejects a constant level. A difference over the season is taken where it forecasts better from rolling
-origins: parameters have seen the whole series, states only what was before the origin, and the
-gain must be worth more than that little advantage. The usual test of the season's strength asks
-another question, and its answer costs accuracy on vitals (figures in docs/engine.md).
+rejects a constant level. A difference over the season is taken where it forecasts better from
+rolling origins: parameters have seen the whole series, states only what was before the origin, and
+the gain must be worth more than that little advantage. The usual test of the strength of a season
+asks another question, and its answer costs accuracy on vitals (figures in docs/engine.md).
 """
 
 import math

@@ -21,8 +21,8 @@ from forecasting.kernels.arima_terms import (
 
 _MOVE = 1e-6
 _LONGEST = 1.5
-_DAMPING_START, _DAMPING_LEAST, _DAMPING_MOST = 1e-2, 1e-9, 1e6
-_EASE, _STIFFEN = 0.1, 6.0
+_DAMPING_START, _DAMPING_LEAST, _DAMPING_MOST = 1e-2, 1e-5, 1e6
+_EASE, _STIFFEN = 0.1, 10.0
 _FLOOR = 1e-14
 
 
@@ -68,11 +68,16 @@ def normal_equations(kinds, first, count, room, a, b):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def solve_damped(a, b, count, damping, factor, step):
-    """Step of (A + damping · diag A) step = -b by Cholesky; False if A is not positive enough."""
+def solve_damped(a, b, count, held, damping, factor, step):
+    """Step of (A + damping · diag A) step = -b by Cholesky, 0 where `held`.
+
+    False if A is not positive enough.
+    """
     for i in range(count):
         for j in range(i + 1):
             value = a[i, j]
+            if held[i] or held[j]:
+                value = 1.0 if i == j else 0.0
             if i == j:
                 value += damping * a[i, i] + _FLOOR
             for k in range(j):
@@ -84,7 +89,7 @@ def solve_damped(a, b, count, damping, factor, step):
             else:
                 factor[i, j] = value / factor[j, j]
     for i in range(count):
-        value = -b[i]
+        value = 0.0 if held[i] else -b[i]
         for k in range(i):
             value -= factor[i, k] * step[k]
         step[i] = value / factor[i, i]
@@ -94,6 +99,22 @@ def solve_damped(a, b, count, damping, factor, step):
             value -= factor[k, i] * step[k]
         step[i] = value / factor[i, i]
     return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def free_step(free, a, b, count, damping, factor, step):
+    """`solve_damped`, but a free number that stands at its limit and would pass it is held."""
+    held = np.zeros(count, dtype=np.bool_)
+    while True:
+        if not solve_damped(a, b, count, held, damping, factor, step):
+            return False
+        more = False
+        for i in range(count):
+            if not held[i] and math.fabs(free[i]) >= FREE_LIMIT and free[i] * step[i] > 0.0:
+                held[i] = True
+                more = True
+        if not more:
+            return True
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -126,18 +147,20 @@ def fit_structure(w, kinds, spec, constant, free, begin, first, tolerance, most,
     while runs < most:
         if damping > _DAMPING_MOST:
             return best, runs, False, taken
-        if not solve_damped(a[at], b[at], count, damping, factor, step):
+        if not free_step(free, a[at], b[at], count, damping, factor, step):
             damping = max(damping * _STIFFEN, _DAMPING_START)
             continue
-        longest, promised = 0.0, 0.0
+        promised, shortened = 0.0, 0.0
         for i in range(count):
-            longest = max(longest, math.fabs(step[i]))
-        shorter = min(1.0, _LONGEST / longest) if longest > 0.0 else 1.0
-        for i in range(count):
-            promised -= shorter * step[i] * b[at, i]
-            trial[i] = min(max(free[i] + shorter * step[i], -FREE_LIMIT), FREE_LIMIT)
+            promised -= step[i] * b[at, i]
+            long = min(max(step[i], -_LONGEST), _LONGEST)
+            trial[i] = min(max(free[i] + long, -FREE_LIMIT), FREE_LIMIT)
+            shortened -= (trial[i] - free[i]) * b[at, i]
         if not promised > tolerance * best:
             return best, runs, False, taken
+        if not shortened > 0.0:                     # cut to length, it does not lead down
+            damping = max(damping * _STIFFEN, _DAMPING_START)
+            continue
         own = evaluate(w, kinds, spec, constant, trial, begin, first, room, coefficients, moved,
                        a[1 - at], b[1 - at])
         runs += 1

@@ -8,34 +8,46 @@ import hashlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from numba import config
 
+HERE = Path(__file__).parent
 
-def choose_place() -> Path:
-    """Set numba's cache to the first usable of the places and return it.
 
-    `NUMBA_CACHE_DIR` wins where it is set: the digest's folder is then made inside it.
+def usual_places() -> tuple[Path, ...]:
+    """What `NUMBA_CACHE_DIR` names, the folder of the sources, the user's cache."""
+    asked = config.CACHE_DIR  # type: ignore[attr-defined]
+    named = (Path(asked),) if asked else ()
+    try:
+        return (*named, HERE / "__pycache__", Path.home() / ".cache")
+    except RuntimeError:                          # a user without a home
+        return (*named, HERE / "__pycache__")
+
+
+def choose_place(places: Iterable[Path]) -> Path:
+    """Set numba's cache to a folder in the first usable of the places, and return it.
+
+    The folder's name is a digest of the kernels: other kernels never load this code.
     """
-    here = Path(__file__).parent
-    name = f"vitalcast-{_digest(here)}"
-    asked = [Path(config.CACHE_DIR)] if config.CACHE_DIR else []  # type: ignore[attr-defined]
-    for place in (*asked, here / "__pycache__", Path("~/.cache").expanduser()):
-        if _usable(place / name):
-            return _use(place / name)
-    return _use(Path(tempfile.mkdtemp(prefix="vitalcast-numba-")))
+    name = f"vitalcast-{digest(HERE)}"
+    chosen = next((place / name for place in places if usable(place / name)), None)
+    if chosen is None:
+        chosen = Path(tempfile.mkdtemp(prefix="vitalcast-numba-"))
+    config.CACHE_DIR = str(chosen)  # type: ignore[attr-defined]
+    return chosen
 
 
-def _digest(here: Path) -> str:
-    """Twelve hex digits over the names and texts of the kernels."""
+def digest(folder: Path) -> str:
+    """Twelve hex digits over the names and texts of the modules in a folder."""
     texts = hashlib.sha256()
-    for source in sorted(here.glob("*.py")):
+    for source in sorted(folder.glob("*.py")):
         texts.update(source.name.encode() + b"\0" + source.read_bytes())
     return texts.hexdigest()[:12]
 
 
-def _usable(folder: Path) -> bool:
+def usable(folder: Path) -> bool:
     """Make the folder if need be; whether this user, and nobody else, can write in it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -46,8 +58,3 @@ def _usable(folder: Path) -> bool:
         return False
     private = not known.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return private and (not hasattr(os, "geteuid") or known.st_uid == os.geteuid())
-
-
-def _use(folder: Path) -> Path:
-    config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
-    return folder
