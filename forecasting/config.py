@@ -16,6 +16,7 @@ DEFAULT_MEMBERS = (*HEAVY, *LIGHT)
 
 ENGINES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*HEAVY, *SELECTABLE), ("statsforecast",)),
+    **dict.fromkeys(HEAVY, ("statsforecast", "native")),
     **dict.fromkeys(LIGHT, ("native",)),
 }
 """Engines that can fit each member; the first is the default."""

@@ -12,7 +12,17 @@ from datetime import datetime
 
 import numpy as np
 
-from forecasting import arima, baselines, ets, mstl, profile, statsforecast_fits, tbats, theta
+from forecasting import (
+    arima,
+    baselines,
+    ets,
+    mstl,
+    native_fits,
+    profile,
+    statsforecast_fits,
+    tbats,
+    theta,
+)
 from forecasting.config import HEAVY, SELECTABLE, EngineConfig, config_hash
 from forecasting.documents import Document, GridFacts
 from forecasting.grid import HOUR_S, data_hash, require_utc_hour
@@ -74,6 +84,7 @@ def _one_season(fit_light: Callable[[FloatArray, int], Fitted]) -> Fitter:
 FITTERS: dict[tuple[str, str], Fitter] = {
     **{(name, "statsforecast"): statsforecast_fits.FITTERS[name] for name in (*HEAVY, *SELECTABLE)},
     **{(name, "native"): _one_season(fit_light) for name, fit_light in _LIGHT_FITS.items()},
+    **{(name, "native"): fitter for name, fitter in native_fits.FITTERS.items()},
 }
 """Who fits which member: (member, engine) → fitter of (hours, seasons)."""
 

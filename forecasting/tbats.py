@@ -1,6 +1,7 @@
-"""TBATS (De Livera, Hyndman & Snyder 2011) without Box-Cox and ARMA errors.
+"""TBATS (De Livera, Hyndman & Snyder 2011) without Box-Cox.
 
-State: level, trend (damped by φ) and, per period, k harmonic pairs that rotate by 2πj/m an hour.
+State: level, trend (damped by φ), an autoregressive error (by ρ; documents without one have none)
+and, per period, k harmonic pairs that rotate by 2πj/m an hour.
 A missing hour is a rotation without a correction.
 """
 
@@ -23,22 +24,26 @@ class _System:
         self.gain_cos = np.repeat(model.parameters["gamma_one"], repeat)
         self.gain_sin = np.repeat(model.parameters["gamma_two"], repeat)
         self.alpha, self.beta = model.parameters["alpha"], model.parameters["beta"]
-        self.phi = model.parameters["phi"]
+        self.phi, self.rho = model.parameters["phi"], model.parameters.get("rho", 0.0)
 
     def predict(self, state: Values) -> float:
-        return float(state["level"] + self.phi * state["trend"] + state["cos"].sum())
+        slow = state["level"] + self.phi * state["trend"] + state["cos"].sum()
+        return float(slow + self.rho * state.get("error", 0.0))
 
     def step(self, state: Values, error: float) -> Values:
         """State one hour later, corrected by the hour's `error`."""
         damped = self.phi * state["trend"]
         cos = self.cos * state["cos"] + self.sin * state["sin"]
         sin = self.cos * state["sin"] - self.sin * state["cos"]
-        return {
+        moved = {
             "level": state["level"] + damped + self.alpha * error,
             "trend": damped + self.beta * error,
             "cos": cos + self.gain_cos * error,
             "sin": sin + self.gain_sin * error,
         }
+        if "error" in state:
+            moved["error"] = self.rho * state["error"] + error
+        return moved
 
 
 def path(model: Model, horizon: int) -> FloatArray:

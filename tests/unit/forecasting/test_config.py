@@ -13,7 +13,7 @@ from forecasting.weights import FLAT_PRIOR, RHYTHMIC_PRIOR
     ({"members": ("arima", "prophet")}, "no member 'prophet': known are arima, ets"),
     ({"members": ()}, "no members"),
     ({"members": ("ets", "ets")}, "twice"),
-    ({"engines": {"arima": "native"}}, "choose of statsforecast"),
+    ({"engines": {"mstl": "native"}}, "choose of statsforecast"),
     ({"engines": {"prophet": "native"}}, "a known member"),
     ({"horizon": 0}, "horizon must be a whole number from 1"),
     ({"horizon": True}, "horizon"),

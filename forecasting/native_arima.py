@@ -1,0 +1,90 @@
+"""The `native` engine of `arima`: rows of the compiled kernels become models, and back."""
+
+import numpy as np
+
+from forecasting.kernels import arima
+from forecasting.kernels.arima_state import components, widest
+from forecasting.kernels.arima_terms import (
+    AR,
+    DRIFT,
+    MA,
+    MAX_FREE,
+    MAX_ORDER,
+    MAX_SEASON,
+    MAX_SEASONAL,
+    MEAN,
+    PARAMS,
+    SEASON,
+    SEASONAL_AR,
+    SEASONAL_MA,
+    free_count,
+)
+from forecasting.kernels.search import FITTED, REASONS, Fits
+from forecasting.types import FitRefused, Fitted, FloatArray, IntArray, Model, Values
+
+Row = tuple[IntArray, FloatArray, FloatArray]
+"""Structure, parameters and state of one model, each of one axis."""
+
+_ORDERS = ("p", "d", "q", "P", "D", "Q", "m")
+_POLYNOMIALS = (("ar", "p", AR), ("ma", "q", MA), ("seasonal_ar", "P", SEASONAL_AR),
+                ("seasonal_ma", "Q", SEASONAL_MA))
+
+
+def fit_arima(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
+    """Seasonal ARIMA: differences by test, orders by corrected AIC, conditional least squares."""
+    return from_arima(arima.fit_batch(y[None], seasons[0]), 0)
+
+
+def refit_arima(y: FloatArray, model: Model) -> Fitted:
+    """`model` fitted anew to `y` from its own parameters, structure kept."""
+    spec, params, _ = arima_row(model)
+    return from_arima(arima.refit_batch(y[None], spec[None], params[None]), 0)
+
+
+def from_arima(fits: Fits, s: int) -> Fitted:
+    """Row `s` of fits as a model; FitRefused if it is none."""
+    if fits.status[s] != FITTED:
+        raise FitRefused(REASONS[int(fits.status[s])])
+    spec, params, state = fits.structures[s], fits.params[s], fits.states[s]
+    structure = dict(zip(_ORDERS, spec.tolist(), strict=True))
+    size = int(components(spec)) + structure["d"] + structure["m"] * structure["D"]
+    return Fitted(
+        structure=structure,
+        parameters={
+            **{name: params[at:at + structure[order]].copy() for name, order, at in _POLYNOMIALS},
+            "mean": float(params[MEAN]), "drift": float(params[DRIFT]),
+        },
+        state={"a": state[1:1 + size].copy(), "t": int(state[0])},
+        sigma2=float(fits.sigma2[s]), figures=_figures(fits, s),
+    )
+
+
+def arima_row(model: Model) -> Row:
+    """Inverse of `from_arima`; FitRefused for orders that the kernel cannot hold."""
+    structure, parameters, state = model.structure, model.parameters, model.state
+    spec = np.array([structure[order] for order in _ORDERS], dtype=np.int64)
+    _require_held(structure, int(free_count(spec, 1)))
+    params = np.zeros(PARAMS)
+    for name, order, at in _POLYNOMIALS:
+        params[at:at + structure[order]] = parameters[name]
+    params[MEAN], params[DRIFT] = parameters["mean"], parameters["drift"]
+    row = np.zeros(int(widest(spec[SEASON])))
+    row[0] = state["t"]
+    row[1:1 + state["a"].size] = state["a"]
+    return spec, params, row
+
+
+def _require_held(structure: Values, free: int) -> None:
+    held = (structure["p"] <= MAX_ORDER and structure["q"] <= MAX_ORDER
+            and structure["P"] <= MAX_SEASONAL and structure["Q"] <= MAX_SEASONAL
+            and structure["d"] <= 2 and structure["D"] <= 1
+            and structure["m"] <= MAX_SEASON and free <= MAX_FREE)
+    if not held:
+        orders = ", ".join(f"{name}={structure[name]}" for name in _ORDERS)
+        raise FitRefused(f"native arima does not hold {orders}: search the structure again")
+
+
+def _figures(fits: Fits, s: int) -> Values:
+    criterion, runs, capped, _ = fits.figures[s]
+    return {"criterion": "aicc", "criterion_value": float(criterion), "iterations": int(runs),
+            "capped": bool(capped)}
