@@ -5,11 +5,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numba
 import pytest
-from numba import config
 
 from forecasting.kernels import cache
+
+config: Any = numba.config
 
 
 @pytest.fixture(autouse=True)
