@@ -20,6 +20,7 @@ from forecasting.kernels.arima_terms import (
     MA,
     MAX_SEASON,
     MAX_SEASONAL,
+    MAX_TAPS,
     SEASON,
     SEASONAL_AR,
     SEASONAL_D,
@@ -29,6 +30,7 @@ from forecasting.kernels.arima_terms import (
     D,
     P,
     Q,
+    taps,
 )
 from forecasting.types import FloatArray, IntArray
 
@@ -74,46 +76,21 @@ def prepare(y, spec, w, kinds, room):
 
     `room` (ROOMS, PAD + n, LANES) is what `errors` works in.
     """
-    n, d, m, begin = y.size, spec[D], spec[SEASON], head(spec)
-    seasonal = m if spec[SEASONAL_D] > 0 else 0
+    n, begin = y.size, head(spec)
+    lags, signs = np.empty(MAX_TAPS, dtype=np.int64), np.empty(MAX_TAPS)
+    count = taps(spec, lags, signs)
     room[:, :PAD + begin] = 0.0
     for t in range(n):
         for lane in range(LANES):
             room[LEVELS, PAD + t, lane] = y[t]
     for t in range(begin, n):
         value = y[t]
-        if d > 0:
-            value -= y[t - 1]
-        if d > 1:
-            value -= y[t - 1] - y[t - 2]
-        if seasonal > 0:
-            past = y[t - m]
-            if d > 0:
-                past -= y[t - m - 1]
-            if d > 1:
-                past -= y[t - m - 1] - y[t - m - 2]
-            value -= past
+        for k in range(count):
+            value -= signs[k] * y[t - lags[k]]
         w[t] = value
         kinds[t] = CLEAN
         if math.isnan(value):
             kinds[t] = MISSING if math.isnan(y[t]) else TOUCHED
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _past(levels, i, d, m, lane):
-    """What differencing takes from the hour in row `i`: earlier levels with their signs."""
-    past = 0.0
-    if d > 0:
-        past += levels[i - 1, lane]
-    if d > 1:
-        past += levels[i - 1, lane] - levels[i - 2, lane]
-    if m > 0:
-        past += levels[i - m, lane]
-        if d > 0:
-            past -= levels[i - m - 1, lane]
-        if d > 1:
-            past -= levels[i - m - 1, lane] - levels[i - m - 2, lane]
-    return past
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -123,8 +100,9 @@ def errors(w, kinds, spec, coefficients, begin, room):
     `begin` is at least the hours that differencing takes; before it errors are 0.
     """
     p, q, sp, sq = spec[P], spec[Q], spec[SEASONAL_P], spec[SEASONAL_Q]
-    n, d, m = w.size, spec[D], spec[SEASON]
-    seasonal = m if spec[SEASONAL_D] > 0 else 0
+    n, m = w.size, spec[SEASON]
+    lags, signs = np.empty(MAX_TAPS, dtype=np.int64), np.empty(MAX_TAPS)
+    count = taps(spec, lags, signs)
     room_w, room_u, room_g, room_e, levels = room[W], room[U], room[G], room[E], room[LEVELS]
     mean = coefficients[CONSTANT]
     for t in range(head(spec), n):
@@ -156,14 +134,22 @@ def errors(w, kinds, spec, coefficients, begin, room):
                 room_w[i, lane] = room_e[i, lane]
                 room_u[i, lane] = room_w[i, lane] - room_u[i, lane]
                 room_e[i, lane] = 0.0
-                levels[i, lane] = room_w[i, lane] + mean[lane] + _past(levels, i, d, seasonal, lane)
+                levels[i, lane] = room_w[i, lane] + mean[lane]
+            for k in range(count):
+                at, sign = i - lags[k], signs[k]
+                for lane in range(LANES):
+                    levels[i, lane] += sign * levels[at, lane]
             continue
         if kind == CLEAN:
             for lane in range(LANES):
                 room_w[i, lane] = w[t] - mean[lane]
         else:
             for lane in range(LANES):
-                room_w[i, lane] = levels[i, lane] - _past(levels, i, d, seasonal, lane) - mean[lane]
+                room_w[i, lane] = levels[i, lane] - mean[lane]
+            for k in range(count):
+                at, sign = i - lags[k], signs[k]
+                for lane in range(LANES):
+                    room_w[i, lane] -= sign * levels[at, lane]
         if t < begin:
             for lane in range(LANES):
                 room_u[i, lane] = room_w[i, lane] - room_u[i, lane]

@@ -45,7 +45,7 @@ def lanes(free, count, spec, constant, moved, coefficients):
 def normal_equations(kinds, first, count, room, a, b):
     """Sum of squares of the observed hours from `first` on; J'J into `a`, J'e into `b`."""
     total = 0.0
-    row = np.empty(LANES)
+    row, per_move = np.empty(LANES), 1.0 / _MOVE
     for i in range(count):
         b[i] = 0.0
         for j in range(LANES):
@@ -56,7 +56,7 @@ def normal_equations(kinds, first, count, room, a, b):
         e = room[E, PAD + t, 0]
         total += e * e
         for lane in range(1, LANES):
-            row[lane - 1] = (room[E, PAD + t, lane] - e) / _MOVE
+            row[lane - 1] = (room[E, PAD + t, lane] - e) * per_move
         row[LANES - 1] = e
         for i in range(count):
             slope = row[i]

@@ -24,6 +24,7 @@ COEFFICIENTS = 11
 """Coefficients are laid out as parameters are, with one constant of the differenced process."""
 
 MAX_ORDER, MAX_SEASONAL, MAX_SEASON = 3, 2, 48
+MAX_TAPS = 8
 LANES = 8
 MAX_FREE = LANES - 1
 FREE_LIMIT = 4.0
@@ -128,3 +129,15 @@ def differences(spec, out):
     for i in range(size):
         out[i] = -work[i + 1]
     return size
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def taps(spec, lags, signs):
+    """The terms of `differences` that are not 0: lags and coefficients; returns their number."""
+    dense = np.empty(spec[D] + spec[SEASON] * spec[SEASONAL_D])
+    count = 0
+    for i in range(differences(spec, dense)):
+        if dense[i] != 0.0:
+            lags[count], signs[count] = i + 1, dense[i]
+            count += 1
+    return count
