@@ -175,12 +175,13 @@ def test_a_failure_that_cannot_be_recorded_stays_the_one_raised(engine: Engine) 
     assert "could not be recorded" in told.value.__notes__[0]
 
 
-def test_patients_are_stored_and_scale_2_is_left_to_clinicians(engine: Engine) -> None:
+def test_patients_are_stored_and_what_clinicians_entered_stays(engine: Engine) -> None:
     born = datetime(1950, 1, 2, tzinfo=UTC).date()
     with transaction(engine) as conn:
         save_patients(conn, [Patient(patient_id="b"), Patient(patient_id="a")])
-        conn.execute(text("UPDATE patients SET spo2_scale = 2 WHERE patient_id = 'a'"))
-        save_patients(conn, [Patient(patient_id="a", birth_date=born, pregnant=True)])
+        conn.execute(text("UPDATE patients SET spo2_scale = 2, pregnant = true "
+                          "WHERE patient_id = 'a'"))
+        save_patients(conn, [Patient(patient_id="a", birth_date=born)])
         assert patient_ids(conn) == ["a", "b"]
         assert load_patients(conn, ["a", "none"]) == {"a": Patient(
             patient_id="a", birth_date=born, pregnant=True, spo2_scale=2)}
