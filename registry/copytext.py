@@ -3,7 +3,9 @@
 Columns are separated by tabs, a line ends with a newline, a backslash escapes, `\\N` is null.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
 
 NULL = "\\N"
 
@@ -28,3 +30,14 @@ def copy_text_array(values: Iterable[str]) -> str:
     """A text[] column: quoted as an array, then escaped as a line."""
     quoted = (value.replace("\\", r"\\").replace('"', r'\"') for value in values)
     return copy_text("{" + ",".join(f'"{value}"' for value in quoted) + "}")
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    str: copy_text, type(None): copy_text, float: repr, int: repr, bool: repr,
+    datetime: datetime.isoformat,
+}
+
+
+def copy_line(values: Sequence[Any]) -> str:
+    """A row of texts, numbers, times and None as a line; KeyError for any other type."""
+    return "\t".join([_WRITERS[type(value)](value) for value in values]) + "\n"

@@ -158,6 +158,24 @@ def copy_in(conn: Connection, statement: str, lines: Iterable[str]) -> None:
         cursor.copy_expert(statement, _Lines(lines))
 
 
+def upsert(conn: Connection, table: str, columns: str, lines: Iterable[str],
+           conflict: str) -> int:
+    """COPY lines and insert them in one statement, `ON CONFLICT {conflict}`; how many were written.
+
+    The lines go through a temporary table, which is not logged. No key may come twice unless
+    `conflict` does nothing.
+    """
+    incoming = f"incoming_{table}"
+    with raw_cursor(conn) as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table} "
+                       f"INCLUDING DEFAULTS) ON COMMIT DELETE ROWS; TRUNCATE {incoming}")
+        copy_in(conn, f"COPY {incoming} ({columns}) FROM STDIN", lines)
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}) "  # noqa: S608 -- names of this package alone
+            f"SELECT {columns} FROM {incoming} ON CONFLICT {conflict}")
+        return int(cursor.rowcount)
+
+
 def copy_out(conn: Connection, query: str, parameters: dict[str, Any]) -> bytes:
     """The rows of `query` in PostgreSQL's binary COPY format; `%(name)s` are parameters."""
     with raw_cursor(conn) as cursor:

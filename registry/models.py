@@ -1,51 +1,42 @@
-"""Models: documents byte for byte, the names they go by, states, fits and series statistics.
+"""Models: documents byte for byte, the names they go by, fits and series statistics.
 
 A document is named by the hash of its text and never changes; an alias moves to another document
-only forwards in time, and so does a state. Writing the same rows again changes nothing.
+only forwards in time. Writing the same rows again changes nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import text
 
-from registry.database import Connection, execute_rows
+from clinical.vitals import FORECAST_VITALS
+from forecasting.config import KNOWN_MEMBERS
+from forecasting.documents import ENSEMBLE
+from registry.copytext import copy_line
+from registry.database import Connection, raw_cursor, upsert
 
-_SAVE_DOCUMENTS = """
-INSERT INTO model_documents (document_id, patient_id, vital, member, engine, cutoff, made_by,
-                             document, parent_id) VALUES %s
-ON CONFLICT (document_id, patient_id, vital) DO NOTHING"""
+_DOCUMENT = """document_id, patient_id, vital, member, engine, cutoff, made_by, document,
+    parent_id"""
 
-_SAVE_ALIASES = """
-INSERT INTO model_aliases (patient_id, vital, alias, document_id, cutoff, why) VALUES %s
-ON CONFLICT (patient_id, vital, alias) DO UPDATE SET
+_ALIAS = "patient_id, vital, alias, document_id, cutoff, why"
+_ALIAS_AGAIN = """(patient_id, vital, alias) DO UPDATE SET
     document_id = excluded.document_id, cutoff = excluded.cutoff, why = excluded.why
 WHERE excluded.cutoff >= model_aliases.cutoff"""
 
-_SAVE_STATES = """
-INSERT INTO model_states (document_id, patient_id, vital, as_of, state, state_hash) VALUES %s
-ON CONFLICT (document_id, patient_id, vital) DO UPDATE SET
-    as_of = excluded.as_of, state = excluded.state, state_hash = excluded.state_hash
-WHERE excluded.as_of >= model_states.as_of"""
-
-_DROP_STATES = """
-DELETE FROM model_states WHERE patient_id = ANY(:patients) AND as_of <= :as_of"""
-
-_SAVE_FITS = """
-INSERT INTO fits (patient_id, vital, member, cutoff, outcome, config_hash, reason, document_id,
-                  seconds, cpu_seconds, host) VALUES %s
-ON CONFLICT (patient_id, vital, member, cutoff) DO UPDATE SET
+_FIT = """patient_id, vital, member, cutoff, outcome, config_hash, reason, document_id, made_by,
+    seconds, cpu_seconds, host"""
+_FIT_AGAIN = """(patient_id, vital, member, cutoff) DO UPDATE SET
     outcome = excluded.outcome, reason = excluded.reason, document_id = excluded.document_id,
-    config_hash = excluded.config_hash, seconds = excluded.seconds,
+    made_by = excluded.made_by, config_hash = excluded.config_hash, seconds = excluded.seconds,
     cpu_seconds = excluded.cpu_seconds, host = excluded.host, finished_at = now()"""
 
-_SAVE_STATISTICS = """
-INSERT INTO series_statistics (patient_id, vital, job, cutoff, entries, hours, missing,
-    fact_start, fact_end, forecast_start, forecast_end, data_hash, first_time, last_time,
-    minimum, maximum, mean, std, mean_gap_s) VALUES %s
-ON CONFLICT (patient_id, vital, job, cutoff) DO UPDATE SET
+_STATISTICS = """patient_id, vital, job, cutoff, entries, hours, missing, fact_start, fact_end,
+    forecast_start, forecast_end, data_hash, first_time, last_time, minimum, maximum, mean, std,
+    mean_gap_s"""
+_STATISTICS_AGAIN = """(patient_id, vital, job, cutoff) DO UPDATE SET
     entries = excluded.entries, hours = excluded.hours, missing = excluded.missing,
     fact_start = excluded.fact_start, fact_end = excluded.fact_end,
     forecast_start = excluded.forecast_start, forecast_end = excluded.forecast_end,
@@ -59,37 +50,45 @@ ON CONFLICT (config_hash) DO NOTHING"""
 
 _LOAD_CONFIG = "SELECT CAST(config AS text) FROM model_configs WHERE config_hash = :hash"
 
+# One look into an index a series and member, however long the history.
+_EACH = """
+FROM unnest(CAST(%(patients)s AS text[])) AS p (patient_id)
+CROSS JOIN unnest(CAST(%(vitals)s AS text[])) AS v (vital)
+CROSS JOIN unnest(CAST(%(members)s AS text[])) AS m (member)"""
+
 # Trained twice at one cutoff, fits of members that are configured no more are left of the first.
-_LAST_TRAINED = """
-WITH newest AS (
-    SELECT patient_id, vital, max(cutoff) AS cutoff FROM fits
-    WHERE patient_id = ANY(:patients) GROUP BY patient_id, vital)
-SELECT DISTINCT ON (f.patient_id, f.vital)
-       f.patient_id, f.vital, f.cutoff, f.config_hash, a.cutoff AS ensemble
-FROM newest n JOIN fits f USING (patient_id, vital, cutoff)
-LEFT JOIN model_aliases a ON a.patient_id = f.patient_id AND a.vital = f.vital
+_LAST_TRAINED = f"""
+SELECT DISTINCT ON (p.patient_id, v.vital)
+       p.patient_id, v.vital, f.cutoff, f.config_hash, a.cutoff AS ensemble
+{_EACH}
+CROSS JOIN LATERAL (
+    SELECT * FROM fits x
+    WHERE x.patient_id = p.patient_id AND x.vital = v.vital AND x.member = m.member
+    ORDER BY x.cutoff DESC LIMIT 1) AS f
+LEFT JOIN model_aliases a ON a.patient_id = p.patient_id AND a.vital = v.vital
     AND a.alias = 'ensemble'
-ORDER BY f.patient_id, f.vital, f.finished_at DESC"""
+ORDER BY p.patient_id, v.vital, f.cutoff DESC, f.finished_at DESC"""  # noqa: S608
 
 # Trained twice at one cutoff, the training that the alias points to counts.
-_LATEST = """
-SELECT DISTINCT ON (d.patient_id, d.vital, d.member)
-       d.document_id, d.patient_id, d.vital, d.member, d.cutoff, d.document
-FROM model_documents d
-LEFT JOIN model_aliases a ON a.patient_id = d.patient_id AND a.vital = d.vital
-    AND a.document_id = d.document_id AND a.alias = 'ensemble'
-LEFT JOIN fits f ON f.patient_id = d.patient_id AND f.vital = d.vital
-    AND f.member = d.member AND f.cutoff = d.cutoff AND f.document_id = d.document_id
-WHERE d.patient_id = ANY(:patients) AND d.cutoff <= :cutoff AND (d.member = 'ensemble') = :ensemble
-ORDER BY d.patient_id, d.vital, d.member, d.cutoff DESC, (a.document_id IS NULL),
-         (f.document_id IS NULL), d.created_at DESC, d.document_id"""
+_LATEST = f"""
+SELECT n.document_id, p.patient_id, v.vital, m.member, n.cutoff, n.document
+{_EACH}
+CROSS JOIN LATERAL (
+    SELECT d.document_id, d.cutoff, d.document FROM model_documents d
+    LEFT JOIN model_aliases a ON a.patient_id = d.patient_id AND a.vital = d.vital
+        AND a.document_id = d.document_id AND a.alias = 'ensemble'
+    LEFT JOIN fits f ON f.patient_id = d.patient_id AND f.vital = d.vital
+        AND f.member = d.member AND f.cutoff = d.cutoff AND f.document_id = d.document_id
+    WHERE d.patient_id = p.patient_id AND d.vital = v.vital AND d.member = m.member
+      AND d.cutoff = (
+          SELECT max(x.cutoff) FROM model_documents x
+          WHERE x.patient_id = p.patient_id AND x.vital = v.vital AND x.member = m.member
+            AND x.cutoff <= %(cutoff)s)
+    ORDER BY (a.document_id IS NULL), (f.document_id IS NULL), d.created_at DESC, d.document_id
+    LIMIT 1) AS n"""  # noqa: S608
 
 _LOAD_DOCUMENTS = """
 SELECT DISTINCT document_id, document FROM model_documents WHERE document_id = ANY(:ids)"""
-
-_LOAD_STATES = """
-SELECT document_id, patient_id, vital, as_of, state, state_hash FROM model_states
-WHERE patient_id = ANY(:patients) AND as_of <= :as_of"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,20 +119,12 @@ class AliasRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StateRow:
-    """Where the recursion of a document stands: at the end of the hours before `as_of`."""
-
-    document_id: str
-    patient_id: str
-    vital: str
-    as_of: datetime
-    state: str
-    state_hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FitRow:
-    """Outcome of one fit: fitted, failed, timeout, too_little_data or switched_off."""
+    """Outcome of one fit: fitted, failed, timeout, too_little_data or switched_off.
+
+    config_hash  of what the training depends on
+    made_by      search, refit, or update where the earlier document goes on; None: no fit
+    """
 
     patient_id: str
     vital: str
@@ -143,6 +134,7 @@ class FitRow:
     config_hash: str
     reason: str | None = None
     document_id: str | None = None
+    made_by: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
     host: str | None = None
@@ -199,38 +191,22 @@ class StoredDocument:
 
 def save_documents(conn: Connection, rows: Sequence[DocumentRow]) -> int:
     """Store documents; returns how many were new."""
-    return execute_rows(conn, _SAVE_DOCUMENTS, _tuples(rows))
+    return upsert(conn, "model_documents", _DOCUMENT, _lines(_DOCUMENT, rows), "DO NOTHING")
 
 
 def save_aliases(conn: Connection, rows: Sequence[AliasRow]) -> None:
     """Point names at documents, never back to an older cutoff."""
-    execute_rows(conn, _SAVE_ALIASES, _tuples(rows))
-
-
-def save_states(conn: Connection, rows: Sequence[StateRow]) -> None:
-    """Overwrite the states of documents, never with an older one."""
-    execute_rows(conn, _SAVE_STATES, _tuples(rows))
-
-
-def replace_states(
-    conn: Connection, patients: Sequence[str], as_of: datetime, rows: Sequence[StateRow],
-) -> None:
-    """The patients' states at `as_of`: those of documents no longer in use go.
-
-    States that are newer than `as_of` stay: an earlier cycle was run again.
-    """
-    conn.execute(text(_DROP_STATES), {"patients": list(patients), "as_of": as_of})
-    save_states(conn, rows)
+    upsert(conn, "model_aliases", _ALIAS, _lines(_ALIAS, rows), _ALIAS_AGAIN)
 
 
 def save_fits(conn: Connection, rows: Sequence[FitRow]) -> None:
     """Store the outcomes of fits; a repeated training replaces its rows."""
-    execute_rows(conn, _SAVE_FITS, _tuples(rows))
+    upsert(conn, "fits", _FIT, _lines(_FIT, rows), _FIT_AGAIN)
 
 
 def save_statistics(conn: Connection, rows: Sequence[StatisticsRow]) -> None:
     """Store descriptive statistics; a repeated run replaces its rows."""
-    execute_rows(conn, _SAVE_STATISTICS, _tuples(rows))
+    upsert(conn, "series_statistics", _STATISTICS, _lines(_STATISTICS, rows), _STATISTICS_AGAIN)
 
 
 def save_training(
@@ -259,23 +235,23 @@ def last_trained(
     conn: Connection, patients: Sequence[str],
 ) -> dict[tuple[str, str], Trained]:
     """The last training of each (patient, vital) that was ever trained."""
-    found = conn.execute(text(_LAST_TRAINED), {"patients": list(patients)})
-    return {(row.patient_id, row.vital): Trained(
-        cutoff=row.cutoff, config_hash=row.config_hash, ensemble=row.ensemble) for row in found}
+    return {(patient, vital): Trained(cutoff=cutoff, config_hash=config_hash, ensemble=ensemble)
+            for patient, vital, cutoff, config_hash, ensemble in _each(
+                conn, _LAST_TRAINED, patients, KNOWN_MEMBERS)}
 
 
 def latest_ensembles(
     conn: Connection, patients: Sequence[str], cutoff: datetime,
 ) -> list[StoredDocument]:
     """The newest ensemble of each (patient, vital) that was fitted to nothing after `cutoff`."""
-    return _latest(conn, patients, cutoff, ensemble=True)
+    return _latest(conn, patients, [ENSEMBLE], cutoff)
 
 
 def latest_members(
     conn: Connection, patients: Sequence[str], cutoff: datetime,
 ) -> list[StoredDocument]:
     """The newest good document of each (patient, vital, member) up to `cutoff`."""
-    return _latest(conn, patients, cutoff, ensemble=False)
+    return _latest(conn, patients, KNOWN_MEMBERS, cutoff)
 
 
 def load_documents(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
@@ -284,23 +260,28 @@ def load_documents(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
     return {row.document_id: row.document for row in found}
 
 
-def load_states(
-    conn: Connection, patients: Sequence[str], as_of: datetime,
-) -> dict[tuple[str, str, str], StateRow]:
-    """States not later than `as_of`, by (document_id, patient_id, vital)."""
-    found = conn.execute(text(_LOAD_STATES), {"patients": list(patients), "as_of": as_of})
-    return {(row.document_id, row.patient_id, row.vital): StateRow(**row._mapping)
-            for row in found}
-
-
 def _latest(
-    conn: Connection, patients: Sequence[str], cutoff: datetime, *, ensemble: bool,
+    conn: Connection, patients: Sequence[str], members: Sequence[str], cutoff: datetime,
 ) -> list[StoredDocument]:
-    found = conn.execute(text(_LATEST), {
-        "patients": list(patients), "cutoff": cutoff, "ensemble": ensemble})
-    return [StoredDocument(**row._mapping) for row in found]
+    return [
+        StoredDocument(document_id=name, patient_id=patient, vital=vital, member=member,
+                       cutoff=fitted_to, document=document)
+        for name, patient, vital, member, fitted_to, document in _each(
+            conn, _LATEST, patients, members, cutoff=cutoff)
+    ]
 
 
-def _tuples(rows: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Rows as tuples; the statements name the columns in the order of the fields."""
-    return [astuple(row) for row in rows]
+def _each(conn: Connection, query: str, patients: Sequence[str], members: Sequence[str],
+          **more: Any) -> list[tuple[Any, ...]]:
+    """Rows as plain tuples: a block has ten thousands."""
+    with raw_cursor(conn) as cursor:
+        cursor.execute(query, {
+            "patients": list(patients), "vitals": [vital.value for vital in FORECAST_VITALS],
+            "members": list(members), **more})
+        return list(cursor)
+
+
+def _lines(columns: str, rows: Sequence[Any]) -> Iterator[str]:
+    """Rows as lines for COPY; columns are named as the fields."""
+    fields = attrgetter(*columns.replace(",", " ").split())
+    return (copy_line(fields(row)) for row in rows)

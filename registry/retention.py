@@ -8,7 +8,7 @@ from sqlalchemy import text
 from registry.database import Connection
 
 # An ensemble in use needs the members of its own training; a member that has failed since stands
-# in with its last document. States go with their documents.
+# in with its last document.
 _DOCUMENTS = """
 DELETE FROM model_documents d
 WHERE d.cutoff < :before

@@ -160,7 +160,9 @@ observations = Table(
     Column("key", LargeBinary, primary_key=True),
     *(Column(name, kind, nullable=null) for name, kind, null in _OBSERVATION),
     Column("fetched_at", UTCTime, nullable=False, server_default=NOW),
-    Index("ix_observations_series", "patient_id", "vital", "effective_start"),
+    # Everything that chooses hourly readings, so that the jobs' windows come from the index alone.
+    Index("ix_observations_series", "patient_id", "vital", "effective_start",
+          postgresql_include=["value", "quality", "granularity", "statistic", "context"]),
 )
 
 observation_revisions = Table(
@@ -194,7 +196,7 @@ model_documents = Table(
     Column("made_by", Text, nullable=False, comment="search, refit or update"),
     Column("document", Text, nullable=False, comment="JSON, byte for byte as hashed"),
     Column("created_at", UTCTime, nullable=False, server_default=NOW),
-    # Series with the same readings have the same document, and each its own row and state.
+    # Series with the same readings have the same document, and each its own row.
     PrimaryKeyConstraint("document_id", "patient_id", "vital"),
     Index("ix_model_documents_series", "patient_id", "vital", "member", "cutoff"),
 )
@@ -214,18 +216,6 @@ model_aliases = Table(
     ForeignKeyConstraint(_DOCUMENT_KEY, _DOCUMENT),
 )
 
-model_states = Table(
-    "model_states", metadata,
-    Column("document_id", Text, nullable=False),
-    Column("patient_id", Text, nullable=False),
-    Column("vital", Text, nullable=False),
-    Column("as_of", UTCTime, nullable=False),
-    Column("state", Text, nullable=False, comment="JSON"),
-    Column("state_hash", Text, nullable=False),
-    PrimaryKeyConstraint(*_DOCUMENT_KEY),
-    ForeignKeyConstraint(_DOCUMENT_KEY, _DOCUMENT, ondelete="CASCADE"),
-)
-
 fits = Table(
     "fits", metadata,
     Column("patient_id", Text, nullable=False),
@@ -241,6 +231,7 @@ fits = Table(
     Column("cpu_seconds", Double),
     Column("host", Text),
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
+    Column("made_by", Text, comment="search, refit or update; null where nothing was fitted"),
     PrimaryKeyConstraint("patient_id", "vital", "member", "cutoff"),
 )
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 
 from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY, KNOWN_MEMBERS, SELECTABLE
-from forecasting.documents import Document, document_id, dumps
+from forecasting.documents import Document
 from forecasting.ensemble import fit_ensemble
 from forecasting.members import Provenance, forecast
 from forecasting.workers import FitTask, fit_many
@@ -88,13 +88,12 @@ def fitted(place: Installation) -> Stored:
         documents[outcome.member] = outcome.document
     ensemble = fit_ensemble(documents, grid.values, start=grid.start, config=ENGINE,
                             vital=SPECS[Vital.HEART_RATE], absent={}, provenance=MADE_BY)
-    return Stored(ensemble=ensemble, ensemble_id="ensemble", members=documents,
-                  member_ids={name: document_id(dumps(one)) for name, one in documents.items()})
+    return Stored(ensemble=ensemble, ensemble_id="ensemble", members=documents)
 
 
 def said_at_once(place: Installation, models: Stored, hour: datetime) -> dict[str, bytes]:
     series, grid = heart_rate(place, hour)
-    row: ForecastRow = make_forecast(series, grid, models, hour, SETTINGS).row
+    row: ForecastRow = make_forecast(series, grid, models, hour, SETTINGS)
     return {**{name: bits(one["path"]) for name, one in row.members.items()},
             "ensemble": bits(row.point, *(side for level in (50, 80, 95)
                                           for side in row.bounds[level])),

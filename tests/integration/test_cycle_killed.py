@@ -185,7 +185,7 @@ def test_forecasting_killed_and_run_again_leaves_the_rows_of_an_undisturbed_run(
 ) -> None:
     disturbed.place.ingest()
     disturbed.place.train()
-    for table in ("forecasts", "model_states", "severities"):
+    for table in ("forecasts", "series_statistics", "severities"):
         disturbed.kill_writing("forecast", table)
         assert disturbed.count("SELECT count(*) FROM forecasts") == 0
     disturbed.kill_when("forecast", "forecasting has begun", lambda: bool(

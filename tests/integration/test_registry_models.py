@@ -1,4 +1,4 @@
-"""Model documents, aliases, states, fits and what retention leaves, on a real server."""
+"""Model documents, aliases, fits and what retention leaves, on a real server."""
 
 import hashlib
 from dataclasses import replace
@@ -16,7 +16,6 @@ from registry.models import (
     AliasRow,
     DocumentRow,
     FitRow,
-    StateRow,
     StatisticsRow,
     StoredDocument,
     Trained,
@@ -25,12 +24,9 @@ from registry.models import (
     latest_members,
     load_config,
     load_documents,
-    load_states,
-    replace_states,
     save_aliases,
     save_config,
     save_documents,
-    save_states,
     save_training,
 )
 from registry.patients import Patient, save_patients
@@ -60,11 +56,6 @@ def fit(row: DocumentRow, outcome: str = "fitted") -> FitRow:
                   document_id=row.document_id, seconds=0.1)
 
 
-def state(row: DocumentRow, hours: int, content: str = "{}") -> StateRow:
-    return StateRow(document_id=row.document_id, patient_id=row.patient_id, vital=row.vital,
-                    as_of=row.cutoff + timedelta(hours=hours), state=content, state_hash=content)
-
-
 @pytest.fixture
 def patients(engine: Engine) -> Engine:
     with transaction(engine) as conn:
@@ -78,7 +69,7 @@ def save(engine: Engine, *rows: DocumentRow) -> int:
 
 
 def names(found: list[StoredDocument]) -> list[tuple[str, str, datetime]]:
-    return [(one.patient_id, one.member, one.cutoff) for one in found]
+    return sorted((one.patient_id, one.member, one.cutoff) for one in found)
 
 
 @settings(max_examples=30, deadline=None,
@@ -97,14 +88,13 @@ def test_saving_a_document_again_changes_nothing(patients: Engine) -> None:
     assert save(patients, replace(row, made_by="refit")) == 0
 
 
-def test_series_with_equal_documents_keep_their_own_states(patients: Engine) -> None:
+def test_series_with_equal_documents_have_a_row_each(patients: Engine) -> None:
     mine, theirs = document(), document(patient="p2")
     assert mine.document_id == theirs.document_id
-    save(patients, mine, theirs)
+    assert save(patients, mine, theirs) == 2
     with transaction(patients) as conn:
-        save_states(conn, [state(mine, 1, "mine"), state(theirs, 1, "theirs")])
-        found = load_states(conn, ["p1", "p2"], NOON + DAY)
-    assert [one.state for _, one in sorted(found.items(), key=str)] == ["mine", "theirs"]
+        found = latest_members(conn, ["p1", "p2"], NOON)
+    assert {one.patient_id for one in found} == {"p1", "p2"}
 
 
 def test_an_alias_moves_forwards_only(patients: Engine) -> None:
@@ -119,27 +109,6 @@ def test_an_alias_moves_forwards_only(patients: Engine) -> None:
     assert point(old) == old.document_id
     assert point(new) == new.document_id
     assert point(old) == new.document_id
-
-
-def test_a_state_moves_forwards_only_and_is_not_read_before_its_time(patients: Engine) -> None:
-    row = document()
-    save(patients, row)
-    with transaction(patients) as conn:
-        for hours in (3, 2):
-            save_states(conn, [state(row, hours, f"after {hours} h")])
-        (found,) = load_states(conn, ["p1"], NOON + 3 * timedelta(hours=1)).values()
-        assert found.state == "after 3 h"
-        assert load_states(conn, ["p1"], NOON + 2 * timedelta(hours=1)) == {}
-
-
-def test_states_of_documents_no_longer_in_use_go(patients: Engine) -> None:
-    old, new, newer = document(days_ago=2), document(days_ago=1), document("tbats")
-    save(patients, old, new, newer)
-    with transaction(patients) as conn:
-        save_states(conn, [state(old, 1), state(newer, 5)])
-        replace_states(conn, ["p1"], NOON, [state(new, 24)])
-        left = {one.document_id for one in load_states(conn, ["p1"], NOON + DAY).values()}
-    assert left == {new.document_id, newer.document_id}
 
 
 def test_the_latest_documents_are_those_known_at_the_cutoff(patients: Engine) -> None:
@@ -235,16 +204,13 @@ def test_retention_keeps_what_is_named_and_the_last_of_each_member(patients: Eng
     save(patients, *aged.values())
     with transaction(patients) as conn:
         save_aliases(conn, [alias(aged["aliased"])])
-        save_states(conn, [state(aged["old"], 0), state(aged["young"], 0)])
         save_forecasts(conn, [forecast(aged["forecast from"])])
         gone = retain(conn, documents_before=NOON - 10 * DAY)
         left = load_documents(conn, [row.document_id for row in aged.values()])
-        states = load_states(conn, ["p1"], NOON)
     kept = {name for name, row in aged.items() if row.document_id in left}
     assert kept == {"forecast from", "aliased", "aliased's member", "last of its kind",
                     "young", "young ensemble"}
     assert gone.documents == 4
-    assert len(states) == 1
 
 
 def test_old_payloads_go_with_their_refusals_when_asked(engine: Engine) -> None:

@@ -20,11 +20,9 @@ from forecasting.types import FitRefused
 from registry.database import Connection, transaction
 from registry.forecasts import ForecastRow, save_forecasts, save_severities
 from registry.models import (
-    StateRow,
     StoredDocument,
     latest_ensembles,
     latest_members,
-    replace_states,
     save_statistics,
 )
 from registry.observations import Series, read_series
@@ -53,15 +51,6 @@ class Stored:
     ensemble: Document
     ensemble_id: str
     members: Mapping[str, Document]
-    member_ids: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """One series' forecast as it is stored, with the states that it left."""
-
-    row: ForecastRow
-    states: Sequence[StateRow]
 
 
 def forecast(system: System, *, cycle: str | datetime | None, shard: str,
@@ -89,10 +78,9 @@ def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
             for series, grid in grids]
     read = {(series.patient_id, series.vital) for series, _ in grids}
     made += [_without(key, hour, config, silence(config)) for key in sorted(stored.keys() - read)]
-    _save(conn, patients, grids, made, hour, config)
-    rows = [one.row for one in made]
-    save_severities(conn, severity_rows(conn, patients, hour, config, rows, grids))
-    return rows
+    _save(conn, grids, made, hour, config)
+    save_severities(conn, severity_rows(conn, patients, hour, config, made, grids))
+    return made
 
 
 def _grids(conn: Connection, patients: Sequence[str], hour: datetime,
@@ -113,15 +101,13 @@ def _stored(conn: Connection, patients: Sequence[str], hour: datetime) -> dict[K
         (one.patient_id, one.vital): Stored(
             ensemble=loads(one.document), ensemble_id=one.document_id,
             members={each.member: loads(each.document)
-                     for each in members[one.patient_id, one.vital]},
-            member_ids={each.member: each.document_id
-                        for each in members[one.patient_id, one.vital]})
+                     for each in members[one.patient_id, one.vital]})
         for one in latest_ensembles(conn, patients, hour)
     }
 
 
 def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datetime,
-                  config: ModelConfig) -> Made:
+                  config: ModelConfig) -> ForecastRow:
     """The forecast of one series, or the reason why there is none."""
     vital = Vital(series.vital)
     key = series.patient_id, series.vital
@@ -138,7 +124,7 @@ def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datet
             horizon=engine.horizon, levels=engine.levels, vital=SPECS[vital])
     except FitRefused as refusal:
         return _without(key, hour, config, str(refusal))
-    return Made(row=_row(series, hour, stored, made), states=_states(series, hour, stored, made))
+    return _row(series, hour, stored, made)
 
 
 def silence(config: ModelConfig) -> str:
@@ -146,11 +132,10 @@ def silence(config: ModelConfig) -> str:
     return f"no reading in the last {min(config.stale_after_hours, config.window_hours)} h"
 
 
-def _without(key: Key, hour: datetime, config: ModelConfig, reason: str) -> Made:
-    row = ForecastRow(
+def _without(key: Key, hour: datetime, config: ModelConfig, reason: str) -> ForecastRow:
+    return ForecastRow(
         patient_id=key[0], vital=key[1], cutoff=hour,
         horizon=config.horizon_hours, reason=reason, bounds={}, members={}, absent={})
-    return Made(row=row, states=())
 
 
 def _row(series: Series, hour: datetime, stored: Stored, made: Forecast) -> ForecastRow:
@@ -162,18 +147,9 @@ def _row(series: Series, hour: datetime, stored: Stored, made: Forecast) -> Fore
         members=made.members, absent=made.absent)
 
 
-def _states(series: Series, hour: datetime, stored: Stored, made: Forecast) -> list[StateRow]:
-    return [
-        StateRow(document_id=stored.member_ids[name], patient_id=series.patient_id,
-                 vital=series.vital, as_of=hour, state=state, state_hash=made.state_hash)
-        for name, state in sorted(made.states.items())
-    ]
-
-
-def _save(conn: Connection, patients: Sequence[str], grids: Sequence[tuple[Series, Grid]],
-          made: Sequence[Made], hour: datetime, config: ModelConfig) -> None:
-    save_forecasts(conn, [one.row for one in made])
-    replace_states(conn, patients, hour, [state for one in made for state in one.states])
+def _save(conn: Connection, grids: Sequence[tuple[Series, Grid]], made: Sequence[ForecastRow],
+          hour: datetime, config: ModelConfig) -> None:
+    save_forecasts(conn, made)
     save_statistics(conn, [
         statistics_row(series, grid, job="forecast", cutoff=hour, horizon=config.horizon_hours)
         for series, grid in grids

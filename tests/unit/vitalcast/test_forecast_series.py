@@ -45,30 +45,26 @@ def stored() -> Stored:
         name: fit(name, Y, start=START, config=ENGINE, provenance=MADE_BY) for name in MEMBERS}
     ensemble = fit_ensemble(documents, Y, start=START, config=ENGINE, vital=None, absent={},
                             provenance=MADE_BY)
-    return Stored(ensemble=ensemble, ensemble_id=document_id(dumps(ensemble)), members=documents,
-                  member_ids={name: document_id(dumps(one)) for name, one in documents.items()})
+    return Stored(ensemble=ensemble, ensemble_id=document_id(dumps(ensemble)), members=documents)
 
 
 def test_a_series_without_a_model_gets_a_row_that_says_so() -> None:
     made = make_forecast(SERIES, grid(), None, HOUR, CONFIG)
-    assert (made.row.reason, made.row.document_id, made.states) == (NO_MODEL, None, ())
-    assert made.row.horizon == 24
+    assert (made.reason, made.document_id, made.horizon) == (NO_MODEL, None, 24)
 
 
-def test_every_member_in_use_leaves_its_state(stored: Stored) -> None:
+def test_every_member_in_use_is_told(stored: Stored) -> None:
     made = make_forecast(SERIES, grid(), stored, HOUR, CONFIG)
-    assert made.row.reason is None
-    assert sorted(made.row.members) == sorted(MEMBERS)
-    assert {one.document_id for one in made.states} == set(stored.member_ids.values())
-    assert {one.as_of for one in made.states} == {HOUR}
+    assert made.reason is None
+    assert sorted(made.members) == sorted(MEMBERS)
 
 
 def test_a_member_switched_off_since_the_training_does_not_count(stored: Stored) -> None:
     config = CONFIG.model_copy(update={"members": {**OFF, "revert": False}})
     made = make_forecast(SERIES, grid(), stored, HOUR, config)
-    assert "revert" not in made.row.members
-    assert made.row.absent["revert"] == "switched off"
-    weights = [one["weights"]["1"] for one in made.row.members.values()]
+    assert "revert" not in made.members
+    assert made.absent["revert"] == "switched off"
+    weights = [one["weights"]["1"] for one in made.members.values()]
     assert sum(weights) == pytest.approx(1)
 
 
@@ -76,14 +72,14 @@ def test_all_members_switched_off_is_a_reason(stored: Stored) -> None:
     config = CONFIG.model_copy(update={"members": {**OFF, **dict.fromkeys(MEMBERS, False),
                                                    "mstl": True}})
     made = make_forecast(SERIES, grid(), stored, HOUR, config)
-    assert made.row.reason is not None and "no member can forecast" in made.row.reason
+    assert made.reason is not None and "no member can forecast" in made.reason
 
 
 def test_a_window_that_begins_after_the_documents_end_is_a_reason(stored: Stored) -> None:
     late = HOUR + timedelta(hours=241)
     begins_after = grid(start=HOUR + timedelta(hours=1))
     made = make_forecast(last_read(late - timedelta(hours=1)), begins_after, stored, late, CONFIG)
-    assert made.row.reason is not None and "its state ends" in made.row.reason
+    assert made.reason is not None and "its state ends" in made.reason
 
 
 def test_a_late_reading_changes_the_forecast_and_its_state(stored: Stored) -> None:
@@ -94,8 +90,8 @@ def test_a_late_reading_changes_the_forecast_and_its_state(stored: Stored) -> No
     hour = since + timedelta(hours=240)
     without, filled = (make_forecast(SERIES, grid(y, since), stored, hour, CONFIG)
                        for y in (gap, late))
-    assert without.row.state_hash != filled.row.state_hash
-    assert without.row.point[0] < filled.row.point[0]
+    assert without.state_hash != filled.state_hash
+    assert without.point[0] < filled.point[0]
 
 
 @pytest.mark.parametrize(("hours", "reason"), [
@@ -104,8 +100,8 @@ def test_a_series_that_fell_silent_is_not_forecast(
     stored: Stored, hours: int, reason: str | None,
 ) -> None:
     made = make_forecast(last_read(HOUR - timedelta(hours=hours)), grid(), stored, HOUR, CONFIG)
-    assert made.row.reason == reason
-    assert bool(made.states) is bool(made.row.document_id) is (reason is None)
+    assert made.reason == reason
+    assert bool(made.document_id) is (reason is None)
 
 
 def test_no_more_silence_is_claimed_than_was_read() -> None:
