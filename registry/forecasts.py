@@ -5,34 +5,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 from sqlalchemy import text
 
-from registry.database import Connection, execute_rows
+from registry.copytext import copy_line
+from registry.database import Connection, upsert
+
+Numbers = Sequence[float] | npt.NDArray[np.float64]
 
 LEVELS = (50, 80, 95)
 
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _BOUNDS = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
 
-_SAVE_FORECASTS = f"""
-INSERT INTO forecasts (patient_id, vital, cutoff, horizon, document_id, state_hash, reason, point,
-    {", ".join(_BOUNDS)}, members, absent) VALUES %s
-ON CONFLICT (patient_id, vital, cutoff) DO UPDATE SET
+_FORECAST = f"""patient_id, vital, cutoff, horizon, document_id, state_hash, reason, point,
+    {", ".join(_BOUNDS)}, members, absent"""
+_FORECAST_AGAIN = f"""(patient_id, vital, cutoff) DO UPDATE SET
     horizon = excluded.horizon, document_id = excluded.document_id,
     state_hash = excluded.state_hash, reason = excluded.reason, point = excluded.point,
     {", ".join(f"{name} = excluded.{name}" for name in _BOUNDS)},
-    members = excluded.members, absent = excluded.absent"""  # noqa: S608 -- constants of this file
+    members = excluded.members, absent = excluded.absent"""
 
-_SAVE_SEVERITIES = """
-INSERT INTO severities (patient_id, cutoff, rank, band, current, outlook, protocol) VALUES %s
-ON CONFLICT (patient_id, cutoff) DO UPDATE SET
+_SEVERITY = "patient_id, cutoff, rank, band, current, outlook, protocol"
+_SEVERITY_AGAIN = """(patient_id, cutoff) DO UPDATE SET
     rank = excluded.rank, band = excluded.band, current = excluded.current,
     outlook = excluded.outlook, protocol = excluded.protocol"""
 
-_SAVE_EVALUATIONS = """
-INSERT INTO evaluations (patient_id, vital, cutoff, observed, final, actual, errors, mae, covered)
-VALUES %s
-ON CONFLICT (patient_id, vital, cutoff) DO UPDATE SET
+_EVALUATION = "patient_id, vital, cutoff, observed, final, actual, errors, mae, covered"
+_EVALUATION_AGAIN = """(patient_id, vital, cutoff) DO UPDATE SET
     observed = excluded.observed, final = excluded.final, actual = excluded.actual,
     errors = excluded.errors, mae = excluded.mae, covered = excluded.covered
 WHERE excluded.final OR NOT evaluations.final AND excluded.observed >= evaluations.observed"""
@@ -63,8 +65,8 @@ class ForecastRow:
     document_id: str | None = None
     state_hash: str | None = None
     reason: str | None = None
-    point: Sequence[float] = ()
-    bounds: Mapping[int, tuple[Sequence[float], Sequence[float]]]
+    point: Numbers = ()
+    bounds: Mapping[int, tuple[Numbers, Numbers]]
     members: Mapping[str, Any]
     absent: Mapping[str, str]
 
@@ -103,24 +105,25 @@ class EvaluationRow:
 
 def save_forecasts(conn: Connection, rows: Sequence[ForecastRow]) -> None:
     """Store forecasts; the same cutoff again replaces them."""
-    execute_rows(conn, _SAVE_FORECASTS, [
-        (row.patient_id, row.vital, row.cutoff, row.horizon, row.document_id, row.state_hash,
-         row.reason, _numbers(row.point), *_bound_columns(row), _json(row.members),
-         _json(row.absent)) for row in rows])
+    upsert(conn, "forecasts", _FORECAST, (copy_line((
+        row.patient_id, row.vital, row.cutoff, row.horizon, row.document_id, row.state_hash,
+        row.reason, _array(row.point), *_bound_columns(row), _json(row.members),
+        _json(row.absent))) for row in rows), _FORECAST_AGAIN)
 
 
 def save_severities(conn: Connection, rows: Sequence[SeverityRow]) -> None:
     """Store severities; the same cutoff again replaces them."""
-    execute_rows(conn, _SAVE_SEVERITIES, [
-        (row.patient_id, row.cutoff, row.rank, row.band, _json(row.current), _json(row.outlook),
-         _json(row.protocol)) for row in rows])
+    upsert(conn, "severities", _SEVERITY, (copy_line((
+        row.patient_id, row.cutoff, float(row.rank), row.band, _json(row.current),
+        _json(row.outlook), _json(row.protocol))) for row in rows), _SEVERITY_AGAIN)
 
 
 def save_evaluations(conn: Connection, rows: Sequence[EvaluationRow]) -> None:
     """Store evaluations; one with more hours observed stays when an older cycle is run again."""
-    execute_rows(conn, _SAVE_EVALUATIONS, [
-        (row.patient_id, row.vital, row.cutoff, row.observed, row.final, _numbers(row.actual),
-         _json(row.errors), _json(row.mae), _json(row.covered)) for row in rows])
+    upsert(conn, "evaluations", _EVALUATION, (copy_line((
+        row.patient_id, row.vital, row.cutoff, row.observed, row.final, _array(row.actual),
+        _json(row.errors), _json(row.mae), _json(row.covered))) for row in rows),
+        _EVALUATION_AGAIN)
 
 
 def forecasts_to_evaluate(
@@ -142,17 +145,17 @@ def _forecast(row: Any) -> ForecastRow:
     return ForecastRow(**values | {"point": tuple(row.point)}, bounds=bounds)
 
 
-def _bound_columns(row: ForecastRow) -> list[list[float | None]]:
+def _bound_columns(row: ForecastRow) -> list[str]:
     """The six arrays in the order of `_BOUNDS`; empty where there is no forecast."""
-    none: tuple[Sequence[float], Sequence[float]] = ((), ())
-    return [_numbers(side) for level in LEVELS for side in row.bounds.get(level, none)]
+    none: tuple[Numbers, Numbers] = ((), ())
+    return [_array(side) for level in LEVELS for side in row.bounds.get(level, none)]
 
 
-def _numbers(values: Sequence[float | None]) -> list[float | None]:
-    return [None if value is None else float(value) for value in values]
+def _array(values: Numbers | Sequence[float | None]) -> str:
+    """A PostgreSQL array; None and NaN become null."""
+    return "{" + orjson.dumps(values, option=_NUMPY)[1:-1].decode() + "}"
 
 
 def _json(value: Mapping[str, Any]) -> str:
     """Sorted, so that the same content is the same text; a NaN becomes null."""
-    return orjson.dumps(
-        value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_SORT_KEYS).decode()
+    return orjson.dumps(value, option=_NUMPY | orjson.OPT_SORT_KEYS).decode()
