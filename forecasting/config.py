@@ -8,7 +8,14 @@ from dataclasses import asdict, dataclass, field
 from forecasting.types import ConfigError
 
 HEAVY = ("arima", "ets", "theta", "tbats")
-SELECTABLE = ("mstl",)
+LIBRARY = (
+    "AutoCES", "Holt", "HoltWinters", "SimpleExponentialSmoothingOptimized",
+    "SeasonalExponentialSmoothingOptimized", "Theta", "OptimizedTheta", "DynamicTheta",
+    "DynamicOptimizedTheta", "RandomWalkWithDrift", "HistoricAverage",
+)
+"""Other models of statsforecast that can be members, under the name of their class."""
+
+SELECTABLE = ("mstl", *LIBRARY)
 BASELINES = ("seasonal_naive", "hour_of_day", "mean_of_last_day", "last_value")
 LIGHT = ("profile", "revert", *BASELINES)
 KNOWN_MEMBERS = (*HEAVY, *SELECTABLE, *LIGHT)
@@ -20,6 +27,30 @@ ENGINES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LIGHT, ("native",)),
 }
 """Engines that can fit each member; the first is the default."""
+
+_OWN_NAME = "it is the member {!r}, with the engine 'statsforecast'"
+_OBJECT = "what it fits is a program object, which a document cannot hold"
+_ARGUMENTS = "it needs arguments that a configuration does not give"
+_DEMAND = "it is made for counts of seldom demand, not for a vital"
+_CONSTANT = "it says the same whatever was measured"
+
+REFUSED: dict[str, str] = {
+    "AutoARIMA": _OWN_NAME.format("arima"), "AutoETS": _OWN_NAME.format("ets"),
+    "AutoTheta": _OWN_NAME.format("theta"), "AutoTBATS": _OWN_NAME.format("tbats"),
+    "MSTL": _OWN_NAME.format("mstl"), "Naive": "it is the member 'last_value'",
+    "SeasonalNaive": "it is the member 'seasonal_naive'",
+    **dict.fromkeys(("AutoMFLES", "MFLES", "SklearnModel", "UCM"), _OBJECT),
+    **dict.fromkeys(("ARIMA", "AutoRegressive", "SimpleExponentialSmoothing",
+                     "SeasonalExponentialSmoothing", "WindowAverage",
+                     "SeasonalWindowAverage"), _ARGUMENTS),
+    **dict.fromkeys(("ADIDA", "CrostonClassic", "CrostonOptimized", "CrostonSBA", "IMAPA", "TSB"),
+                    _DEMAND),
+    **dict.fromkeys(("ConstantModel", "ZeroModel", "NaNModel"), _CONSTANT),
+    "TBATS": "its Box-Cox transform and ARMA errors are not in our recursion; 'tbats' searches",
+    "ConformalSeasonalPool": "it keeps the whole history and draws from it at random",
+    **dict.fromkeys(("GARCH", "ARCH"), "its forecasts are drawn at random"),
+}
+"""Models of statsforecast that cannot be members, and why."""
 
 BUCKETS: dict[str, tuple[int, int]] = {
     "1": (1, 1), "2-6": (2, 6), "7-12": (7, 12), "13-24": (13, 24),
@@ -75,8 +106,7 @@ class EngineConfig:
             raise ConfigError(f"no members: name at least one of {', '.join(KNOWN_MEMBERS)}")
         for member in self.members:
             if member not in KNOWN_MEMBERS:
-                known = ", ".join(KNOWN_MEMBERS)
-                raise ConfigError(f"there is no member {member!r}: known are {known}")
+                raise ConfigError(unknown_member(member))
         if len(set(self.members)) != len(self.members):
             raise ConfigError(f"members are named twice: {', '.join(self.members)}")
 
@@ -87,6 +117,14 @@ class EngineConfig:
                     f"member {member!r} has no engine {engine!r}:"
                     f" choose of {', '.join(ENGINES.get(member, ())) or 'a known member'}"
                 )
+
+
+def unknown_member(name: str) -> str:
+    """Why there is no member of this name, and which there are."""
+    if name in REFUSED:
+        return (f"the model {name!r} of statsforecast cannot be a member: {REFUSED[name]}."
+                f" Those that can are {', '.join(LIBRARY)}")
+    return f"there is no member {name!r}: known are {', '.join(KNOWN_MEMBERS)}"
 
 
 def _check_whole(name: str, value: int, low: int, high: int) -> None:

@@ -16,6 +16,7 @@ from forecasting import (
     arima,
     baselines,
     ets,
+    library,
     mstl,
     native_fits,
     profile,
@@ -23,7 +24,7 @@ from forecasting import (
     tbats,
     theta,
 )
-from forecasting.config import HEAVY, SELECTABLE, EngineConfig, config_hash
+from forecasting.config import EngineConfig, config_hash
 from forecasting.documents import Document, GridFacts
 from forecasting.grid import HOUR_S, data_hash, require_utc_hour
 from forecasting.types import FitRefused, Fitted, FloatArray, GridError, Model, Values
@@ -63,6 +64,8 @@ MEMBERS: dict[str, Member] = {
                                path=baselines.path_mean_of_last_day),
     "last_value": Member(heavy=False, advance=baselines.advance_ring,
                          path=baselines.path_last_value),
+    **{name: Member(heavy=True, advance=advance, path=path)
+       for name, (advance, path) in library.RECURSIONS.items()},
 }
 
 _LIGHT_FITS: dict[str, Callable[[FloatArray, int], Fitted]] = {
@@ -82,7 +85,8 @@ def _one_season(fit_light: Callable[[FloatArray, int], Fitted]) -> Fitter:
 
 
 FITTERS: dict[tuple[str, str], Fitter] = {
-    **{(name, "statsforecast"): statsforecast_fits.FITTERS[name] for name in (*HEAVY, *SELECTABLE)},
+    **{(name, "statsforecast"): fitter for name, fitter in statsforecast_fits.FITTERS.items()},
+    **{(name, "statsforecast"): fitter for name, fitter in library.FITTERS.items()},
     **{(name, "native"): _one_season(fit_light) for name, fit_light in _LIGHT_FITS.items()},
     **{(name, "native"): fitter for name, fitter in native_fits.FITTERS.items()},
 }

@@ -32,7 +32,7 @@ def fit_arima(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
     from statsforecast.models import AutoARIMA
 
     m = _season(y, seasons)
-    found = _run(AutoARIMA(season_length=m, approximation=True), y)
+    found = run(AutoARIMA(season_length=m, approximation=True), y)
     p, q, seasonal_p, seasonal_q, m, d, seasonal_d = found["arma"]
     coefficients = found["coef"]
     ma, own = invertible(_named(coefficients, "ma", q))
@@ -50,7 +50,7 @@ def fit_arima(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
         },
         state={"a": np.array(found["model"]["a"], dtype=np.float64), "t": int(y.size)},
         sigma2=float(found["sigma2"]) * own * seasonal,
-        figures=_figures(y, "aicc", found["aicc"]),
+        figures=figures_of(y, "aicc", found["aicc"]),
     )
 
 
@@ -59,11 +59,12 @@ def fit_ets(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
     from statsforecast.models import AutoETS
 
     m = _season(y, seasons)
-    found = _run(AutoETS(season_length=m if m <= 24 else 1), y)
-    return _ets(found, y)
+    found = run(AutoETS(season_length=m if m <= 24 else 1), y)
+    return from_ets(found, y)
 
 
-def _ets(found: Values, y: FloatArray) -> Fitted:
+def from_ets(found: Values, y: FloatArray) -> Fitted:
+    """What the library found for one of its ETS models, fitted to `y`."""
     error, trend, season, damped = found["components"]
     alpha, beta, gamma, phi = (float(value) for value in found["par"][:4])
     last = found["states"][-1]
@@ -83,7 +84,7 @@ def _ets(found: Values, y: FloatArray) -> Fitted:
             "season": np.array(last[first_season:] if season != "N" else [], dtype=np.float64),
         },
         sigma2=float(np.mean(found["actual_residuals"] ** 2)),
-        figures=_figures(y, "aicc", found["aicc"]),
+        figures=figures_of(y, "aicc", found["aicc"]),
     )
 
 
@@ -91,7 +92,11 @@ def fit_theta(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
     """AutoTheta: the best of four theta models by in-sample error, on adjusted data."""
     from statsforecast.models import AutoTheta
 
-    found = _run(AutoTheta(season_length=_season(y, seasons)), y)
+    return from_theta(run(AutoTheta(season_length=_season(y, seasons)), y), y)
+
+
+def from_theta(found: Values, y: FloatArray) -> Fitted:
+    """What the library found for one of its theta models, fitted to `y`."""
     level, mean, a, b, _ = (float(value) for value in found["states"][-1])
     decomposed = bool(found.get("decompose", False))
     pattern = np.roll(found["seas_forecast"]["mean"], y.size) if decomposed else np.zeros(0)
@@ -102,7 +107,7 @@ def fit_theta(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
                     "pattern": np.array(pattern, dtype=np.float64)},
         state={"level": level, "mean": mean, "a": a, "b": b, "t": int(y.size)},
         sigma2=float(found["mse"]),
-        figures=_figures(y, "mse", found["mse"]),
+        figures=figures_of(y, "mse", found["mse"]),
     )
 
 
@@ -110,10 +115,10 @@ def fit_tbats(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
     """AutoTBATS over trend and damping by AIC, without Box-Cox and ARMA errors."""
     from statsforecast.models import AutoTBATS
 
-    usable = _usable(y, seasons)
+    usable = usable_seasons(y, seasons)
     if not usable:
         raise FitRefused(f"tbats needs {CYCLES} full seasons of {seasons[0]} h, got {y.size} h")
-    found = _run(AutoTBATS(season_length=usable, use_boxcox=False, use_arma_errors=False), y)
+    found = run(AutoTBATS(season_length=usable, use_boxcox=False, use_arma_errors=False), y)
     return _tbats(found, usable, y)
 
 
@@ -141,7 +146,7 @@ def _tbats(found: Values, periods: list[int], y: FloatArray) -> Fitted:
             "sin": np.concatenate([sin for _, sin in pairs]),
         },
         sigma2=float(found["sigma2"]),
-        figures=_figures(y, "aic", found["aic"]),
+        figures=figures_of(y, "aic", found["aic"]),
     )
 
 
@@ -149,13 +154,13 @@ def fit_mstl(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
     """MSTL with a non-seasonal AutoETS for trend and remainder."""
     from statsforecast.models import MSTL, AutoETS
 
-    usable = _usable(y, seasons, cycles=2)
+    usable = usable_seasons(y, seasons, cycles=2)
     if not usable:
         raise FitRefused(f"mstl needs 2 full seasons of {seasons[0]} h, got {y.size} h")
     model = MSTL(season_length=usable, trend_forecaster=AutoETS(model="ZZN"))
-    parts = _run(model, y)
+    parts = run(model, y)
     names = ["seasonal"] if len(usable) == 1 else [f"seasonal{m}" for m in usable]
-    remainder = _ets(model.trend_forecaster.model_, y)
+    remainder = from_ets(model.trend_forecaster.model_, y)
     return Fitted(
         structure={"remainder": remainder.structure},
         parameters={
@@ -174,17 +179,18 @@ FITTERS: dict[str, Callable[[FloatArray, tuple[int, ...]], Fitted]] = {
 }
 
 
-def _usable(y: FloatArray, seasons: tuple[int, ...], cycles: int = CYCLES) -> list[int]:
+def usable_seasons(y: FloatArray, seasons: tuple[int, ...], cycles: int = CYCLES) -> list[int]:
     """Seasons that the window holds often enough; two cycles do for those after the first."""
     return [m for i, m in enumerate(seasons) if m > 1 and y.size >= (cycles if i == 0 else 2) * m]
 
 
 def _season(y: FloatArray, seasons: tuple[int, ...]) -> int:
-    usable = _usable(y, seasons)
+    usable = usable_seasons(y, seasons)
     return usable[0] if usable else 1
 
 
-def _run(model: Any, y: FloatArray) -> Any:
+def run(model: Any, y: FloatArray) -> Any:
+    """What a model of the library finds in `y`, whose gaps (NaN) are filled on straight lines."""
     with _library_warnings():
         model.fit(interpolate(y))
     return model.model_
@@ -203,6 +209,7 @@ def _named(coefficients: Values, name: str, count: int) -> FloatArray:
     return np.array([coefficients[f"{name}{i + 1}"] for i in range(count)], dtype=np.float64)
 
 
-def _figures(y: FloatArray, criterion: str, value: float) -> Values:
+def figures_of(y: FloatArray, criterion: str, value: float) -> Values:
+    """Figures of a fit to `y` for its document."""
     finite = float(value) if np.isfinite(value) else None
     return {"criterion": criterion, "criterion_value": finite, "filled": int(np.isnan(y).sum())}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from forecasting.config import BUCKETS
+from forecasting.config import BUCKETS, LIBRARY
 from forecasting.intervals import buckets_of
 from forecasting.types import FloatArray
 
@@ -26,6 +26,7 @@ FLAT_PRIOR: dict[str, tuple[float, float, float, float]] = {
     "hour_of_day": (0.0, 0.0, 0.5, 0.5),
     "mean_of_last_day": (0.3, 0.5, 1.0, 1.0),
     "last_value": (1.0, 1.0, 1.0, 1.0),
+    **dict.fromkeys(LIBRARY, (1.0, 1.0, 1.0, 1.0)),
 }
 """Prior weights per bucket of a series without a daily rhythm: nearly equal."""
 
@@ -41,6 +42,7 @@ RHYTHMIC_PRIOR: dict[str, tuple[float, float, float, float]] = {
     "hour_of_day": (0.5, 2.0, 4.0, 3.0),
     "mean_of_last_day": (0.0, 0.0, 0.0, 0.0),
     "last_value": (0.5, 0.0, 0.0, 0.0),
+    **dict.fromkeys(LIBRARY, (1.0, 0.5, 0.2, 0.2)),
 }
 """Prior weights per bucket of a series that repeats day by day."""
 

@@ -22,7 +22,13 @@ from pydantic import (
 )
 
 from clinical.vitals import FORECAST_VITALS, Vital
-from forecasting.config import DEFAULT_MEMBERS, KNOWN_MEMBERS, MAX_HORIZON, EngineConfig
+from forecasting.config import (
+    DEFAULT_MEMBERS,
+    KNOWN_MEMBERS,
+    MAX_HORIZON,
+    EngineConfig,
+    unknown_member,
+)
 from forecasting.types import ConfigError
 from vitalcast.errors import ConfigInvalid
 
@@ -58,8 +64,7 @@ class ModelConfig(BaseModel):
     def _known(cls, members: dict[str, Switch]) -> dict[str, Switch]:
         for member in members:
             if member not in KNOWN_MEMBERS:
-                raise ValueError(f"there is no member {member!r}: known are "
-                                 f"{', '.join(KNOWN_MEMBERS)}")
+                raise ValueError(unknown_member(member))
         return members
 
     @model_validator(mode="after")
