@@ -245,8 +245,8 @@ def _grid_json(grid: GridFacts) -> Values:
     return {
         "freq": grid.freq,
         "season": list(grid.season),
-        "first": _hour_text(grid.first),
-        "last": _hour_text(grid.last),
+        "first": hour_text(grid.first),
+        "last": hour_text(grid.last),
         "n": grid.n,
         "missing": grid.missing,
         "holdback": grid.holdback,
@@ -258,21 +258,23 @@ def _grid(body: dict[str, Any]) -> GridFacts:
         grid = GridFacts(
             freq=body["freq"],
             season=tuple(int(hours) for hours in body["season"]),
-            first=_hour(body["first"]),
+            first=read_hour(body["first"]),
             n=int(body["n"]),
             missing=int(body["missing"]),
             holdback=int(body["holdback"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DocumentError(f"the document's grid cannot be read: {error}") from error
-    if grid.freq != "h" or body.get("last") != _hour_text(grid.last):
+    if grid.freq != "h" or body.get("last") != hour_text(grid.last):
         raise DocumentError("the document's grid contradicts itself")
     return grid
 
 
-def _hour_text(hour: datetime) -> str:
+def hour_text(hour: datetime) -> str:
+    """An hour as documents write it."""
     return hour.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _hour(text: str) -> datetime:
+def read_hour(text: str) -> datetime:
+    """Inverse of `hour_text`."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 Values = dict[str, Any]
 """Named numbers, texts, float arrays of one axis and further such dictionaries, as in JSON."""
 
