@@ -125,6 +125,25 @@ def parse_data_points(payload: Payload, kind: DataType) -> Parsed:
                   next_page=token_at(page, "nextPageToken"))
 
 
+def parse_any_points(payload: Payload) -> Parsed:
+    """One page of `dataPoints` of whatever types, each told by its own key (a saved answer)."""
+    page = opened(payload, known=_LIST_KEYS, required=frozenset())
+    points = list_at(page, "dataPoints") if "dataPoints" in page else []
+    observations: list[Observation] = []
+    refused: list[Refusal] = []
+    for index, point in enumerate(points):
+        kind = next((one for one in DATA_TYPES.values()
+                     if isinstance(point, dict) and one.key in point), None)
+        try:
+            if kind is None:
+                raise OddError("of none of the data types that hold vitals")
+            observations.append((_daily if kind.daily else _sample)(point, kind))
+        except OddError as odd:
+            refused.append(Refusal(record=f"dataPoints[{index}]", reason=str(odd)))
+    return Parsed(observations=observations, refused=refused, received=len(points),
+                  next_page=token_at(page, "nextPageToken"))
+
+
 def parse_paired_devices(payload: Payload) -> Parsed:
     """One page of devices; `figures["last_sync"]` is the latest sync of them, or None."""
     page = opened(payload, known=_DEVICE_KEYS, required=frozenset())

@@ -16,11 +16,18 @@ from clinical.vitals import Vital
 
 
 class Provider(StrEnum):
-    """The vendors whose APIs are spoken."""
+    """Where readings come from: vendors whose APIs are spoken, those that push, and files."""
 
     WITHINGS = "withings"
     GOOGLE_HEALTH = "google_health"
     OURA = "oura"
+    GARMIN = "garmin"
+    TERRA = "terra"
+    FITBIT = "fitbit"
+    APPLE_HEALTH = "apple_health"
+    OPEN_MHEALTH = "open_mhealth"
+    FHIR = "fhir"
+    IHEALTH = "ihealth"
 
 
 class Granularity(StrEnum):

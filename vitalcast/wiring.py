@@ -69,9 +69,9 @@ def open_system(settings: Settings | None = None) -> System:
     if not settings.database_url:
         raise UserError("no database: set VITALCAST_DATABASE_URL, or use `vitalcast demo`, "
                         "`vitalcast up` or the job commands, which start the embedded one")
-    if unknown := set(settings.rate_limits) - set(Provider):
+    if unknown := settings.rate_limits.keys() - CATALOGUE.keys():
         raise UserError(f"VITALCAST_RATE_LIMITS: no such provider: {', '.join(sorted(unknown))}; "
-                        f"known are {', '.join(Provider)}")
+                        f"known are {', '.join(CATALOGUE)}")
     if not settings.token_keys:
         raise UserError("no key for vendor tokens: set VITALCAST_TOKEN_KEYS")
     engine = open_engine(settings.database_url)

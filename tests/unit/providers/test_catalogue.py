@@ -83,7 +83,7 @@ def ask(resource: str, cursor: str | None = None) -> FetchRequest:
     return FetchRequest(resource=resource, start=START, end=END, cursor=cursor)
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_every_resource_is_fetched_from_the_sandbox(root: str, provider: Provider) -> None:
     client, _ = connect(root, provider)
     vitals = set()
@@ -101,7 +101,7 @@ def test_every_resource_is_fetched_from_the_sandbox(root: str, provider: Provide
     assert all(covered[vital] is not Coverage.NONE for vital in vitals)
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_an_access_token_that_died_is_renewed_on_the_way(root: str, provider: Provider) -> None:
     client, connection = connect(root, provider)
     granted = connection.tokens
@@ -112,7 +112,7 @@ def test_an_access_token_that_died_is_renewed_on_the_way(root: str, provider: Pr
     client.close()
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_a_dead_refresh_token_is_told_to_the_connection(root: str, provider: Provider) -> None:
     client, connection = connect(root, provider)
     connection.tokens = TokenSet(access_token="dead", refresh_token="dead", expires_at=END)
@@ -126,7 +126,7 @@ def test_a_dead_refresh_token_is_told_to_the_connection(root: str, provider: Pro
     ("truncated_body", Outcome.FETCH_FAILED), ("hang", Outcome.FETCH_FAILED),
     ("changed_schema", Outcome.FORMAT_DISCREPANCY),
 ])
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_what_the_sandbox_does_wrong_is_not_taken_for_no_data(
         root: str, provider: Provider, kind: str, outcome: Outcome) -> None:
     client, _ = connect(root, provider)
@@ -141,7 +141,7 @@ def test_what_the_sandbox_does_wrong_is_not_taken_for_no_data(
     client.close()
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_an_empty_page_in_between_loses_nothing(root: str, provider: Provider) -> None:
     client, _ = connect(root, provider)
     [resource, *_] = client.resources

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical.vitals import SPECS
+from providers.catalogue import CATALOGUE
 from providers.observation import Provider
 from providers.sandbox.cohort import PROFILES, cohort
 from providers.sandbox.readings import DAY_S, HOUR_S, VITAL_OF, Channel, Readings, Subject
@@ -32,7 +33,7 @@ def same(left: Readings, right: Readings) -> bool:
 
 def test_eight_patients_over_all_three_providers() -> None:
     assert len(IDS) == 8
-    assert {profile.provider for profile in PROFILES} == set(Provider)
+    assert {profile.provider for profile in PROFILES} == CATALOGUE.keys()
 
 
 @pytest.mark.parametrize("subject_id", IDS)

@@ -16,7 +16,7 @@ def settings(**given: str) -> Settings:
     return Settings(rate_limits=given, database_url="", token_keys="")
 
 
-@pytest.mark.parametrize("provider", list(Provider))
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_the_vendors_own_limit_holds_by_default(provider: Provider) -> None:
     assert rate_limit(settings(), provider) == CATALOGUE[provider].limit
 

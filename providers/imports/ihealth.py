@@ -1,0 +1,88 @@
+"""Lists of the iHealth API: blood pressure (BPDataList) and oxygen saturation (BODataList).
+
+MDate counts seconds to the *local* time of the reading, TimeZone is that time's offset: the
+instant is MDate less the offset (as the Open mHealth project's shim reads it; LastChangeTime, in
+UTC, follows within seconds in its recorded answers).
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+from clinical.vitals import Vital
+from providers.checks import OddError, at_epoch, number, plausible, text_or_none
+from providers.imports.reading import (
+    FileRefused,
+    Item,
+    each_record,
+    object_or_refused,
+    opened_json,
+    record_of,
+    refused_keys,
+)
+from providers.imports.units import mmhg
+from providers.observation import Method, Observation
+
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+_PRESSURE_UNITS = {0: "mmHg", 1: "kPa"}
+
+
+def read_ihealth(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
+    """The readings of either list."""
+    document = object_or_refused(opened_json(file))
+    if "BPDataList" in document:
+        unit = _PRESSURE_UNITS.get(document.get("BPUnit", 0))
+        if unit is None:
+            raise FileRefused("line 1: BPUnit is neither 0 (mmHg) nor 1 (kPa)")
+        yield from each_record(document["BPDataList"], "BPDataList",
+                               lambda record: _pressure(record, unit == "kPa"))
+    elif "BODataList" in document:
+        yield from each_record(document["BODataList"], "BODataList", _oxygen)
+    else:
+        raise refused_keys(document, "a list of the iHealth API")
+
+
+def _pressure(record: Any, kilopascal: bool) -> Iterator[Item]:
+    record = record_of(record)
+    values = {vital: _value(vital, record.get(name), kilopascal) for name, vital in (
+        ("HP", Vital.SYSTOLIC_BP), ("LP", Vital.DIASTOLIC_BP))}
+    if values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]:
+        raise OddError("systolic is not above diastolic")
+    yield from _observations(record, values)
+
+
+def _oxygen(record: Any) -> Iterator[Item]:
+    record = record_of(record)
+    yield from _observations(record, {Vital.SPO2: _value(Vital.SPO2, record.get("BO"), False)})
+
+
+def _value(vital: Vital, told: Any, kilopascal: bool) -> Decimal:
+    value = number(told)
+    return plausible(vital, mmhg(value) if kilopascal else value)
+
+
+def _observations(record: dict[str, Any], values: dict[Vital, Decimal]) -> Iterator[Item]:
+    """The values and the pulse of one reading, under its id."""
+    if record.get("HR") not in (None, 0):
+        values[Vital.HEART_RATE] = plausible(Vital.HEART_RATE, number(record["HR"]))
+    moment, offset_s = _time(record)
+    name = text_or_none(record.get("DataID"))
+    changed = record.get("LastChangeTime")
+    for vital, value in values.items():
+        yield Observation(
+            vital=vital, value=value, effective_start=moment, effective_end=moment,
+            utc_offset_s=offset_s, source_record_id=name, group_id=name,
+            method=Method.MANUAL if record.get("DataSource") == "Manual" else Method.DEVICE,
+            provider_modified_at=None if changed is None else at_epoch(changed))
+
+
+def _time(record: dict[str, Any]) -> tuple[datetime, int]:
+    match = _OFFSET.fullmatch(str(record.get("TimeZone")))
+    if match is None:
+        raise OddError("TimeZone is not an offset")
+    sign = -1 if match[1] == "-" else 1
+    offset_s = sign * (int(match[2]) * 3600 + int(match[3]) * 60)
+    return at_epoch(record.get("MDate")) - timedelta(seconds=offset_s), offset_s

@@ -1,0 +1,133 @@
+"""What the file formats share: the whole-file refusal, opened JSON, items, local times."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from providers.checks import OddError
+from providers.observation import Observation, Parsed, Provider, Refusal
+
+MOST_BYTES = 512 * 2**20
+"""A JSON file is read as a whole; Apple's exports are larger, and streamed."""
+
+
+class FileRefused(Exception):
+    """The file as a whole is not of the format; says which line or record, never what it holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose readings the file says it holds: an id of the vendor's, or a date of birth."""
+
+    user_id: str | None = None
+    birth_date: str | None = None
+
+
+Item = Observation | Refusal | Owner
+Importer = Callable[[BinaryIO, ZoneInfo | None], Iterator[Item]]
+"""An open file, and the zone of local times where the format has them; FileRefused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One file format: the source its readings are stored under, and how it is read."""
+
+    provider: Provider
+    read: Importer
+    about: str
+
+
+def opened_json(file: BinaryIO) -> Any:
+    """The JSON document of a file. FileRefused names the line where it ends or breaks."""
+    data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise FileRefused(f"larger than {MOST_BYTES >> 20} MiB: split it into several files")
+    if not data.strip():
+        raise FileRefused("line 1: the file is empty")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FileRefused(f"line {line}: not text in UTF-8; save it as UTF-8") from None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise FileRefused(f"line {error.lineno}: not JSON, or cut off ({error.msg})") from None
+
+
+def object_or_refused(document: Any) -> dict[str, Any]:
+    """The document itself. FileRefused unless it is a JSON object."""
+    if not isinstance(document, dict):
+        raise FileRefused("line 1: the top level is not a JSON object")
+    return document
+
+
+def refused_keys(document: dict[str, Any], expected: str) -> FileRefused:
+    """A refusal of a top level that is not what the format has."""
+    return FileRefused(f"line 1: not {expected}: none of its top-level members, "
+                       f"{len(document)} others")
+
+
+def items_of(parsed: Parsed) -> Iterator[Item]:
+    """What a page held, as items."""
+    yield from parsed.observations
+    yield from parsed.refused
+
+
+def each_record(records: Any, name: str,
+                read: Callable[[Any], Iterator[Item]]) -> Iterator[Item]:
+    """Items of every record of a list; a record that is odd is refused under `name[index]`."""
+    if not isinstance(records, list):
+        raise FileRefused(f"{name} is not a list")
+    for index, record in enumerate(records):
+        try:
+            yield from list(read(record))
+        except OddError as odd:
+            yield Refusal(record=f"{name}[{index}]", reason=str(odd))
+
+
+def record_of(value: Any) -> dict[str, Any]:
+    """A record. OddError unless it is an object."""
+    if not isinstance(value, dict):
+        raise OddError("not an object")
+    return value
+
+
+def zoned(text: Any) -> tuple[datetime, int]:
+    """A time with an offset, in UTC, and that offset in seconds. OddError for a naive one."""
+    try:
+        moment = datetime.fromisoformat(text)
+        offset = moment.utcoffset()
+        if offset is None:
+            raise OddError("time without a zone")
+        return moment.astimezone(UTC), _seconds(offset)
+    except (TypeError, OverflowError):
+        raise OddError("the time is not readable") from None
+    except ValueError as error:
+        raise error if isinstance(error, OddError) else OddError("the time is not readable") \
+            from None
+
+
+def local(text: Any, zone: ZoneInfo | None) -> tuple[datetime, int]:
+    """A local time without an offset, read in `zone`. OddError without one, or for no time.
+
+    Of an hour that the clocks strike twice the first is meant, as the devices write it.
+    """
+    if zone is None:
+        raise OddError("local time without a zone: name it with --timezone")
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return zoned(text)
+        moment = moment.replace(tzinfo=zone)
+        return moment.astimezone(UTC), _seconds(moment.utcoffset())
+    except (TypeError, ValueError, OverflowError):
+        raise OddError("the time is not readable") from None
+
+
+def _seconds(offset: timedelta | None) -> int:
+    return int(offset.total_seconds()) if offset is not None else 0
