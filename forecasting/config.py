@@ -22,8 +22,8 @@ KNOWN_MEMBERS = (*HEAVY, *SELECTABLE, *LIGHT)
 DEFAULT_MEMBERS = (*HEAVY, *LIGHT)
 
 ENGINES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys((*HEAVY, *SELECTABLE), ("statsforecast",)),
-    **dict.fromkeys(HEAVY, ("statsforecast", "native")),
+    **dict.fromkeys(HEAVY, ("native", "statsforecast")),
+    **dict.fromkeys(SELECTABLE, ("statsforecast",)),
     **dict.fromkeys(LIGHT, ("native",)),
 }
 """Engines that can fit each member; the first is the default."""
