@@ -5,11 +5,15 @@
 switches TBATS off, Theta off for SpO2 alone, and trains twice a day. What is not named keeps its
 default; an unknown key, member or vital is refused with the list of those that exist. Nothing is
 coerced ("1" is no number, 1 no switch), and a key given twice is refused.
+
+A series is trained anew at once when what its training depends on has changed: members, engines,
+seasons, horizon, window (`training_hash`). The rest only says when, or is about forecasts.
 """
 
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import (
@@ -29,6 +33,7 @@ from forecasting.config import (
     EngineConfig,
     unknown_member,
 )
+from forecasting.policy import Policy
 from forecasting.types import ConfigError
 from vitalcast.errors import ConfigInvalid
 
@@ -43,7 +48,8 @@ class ModelConfig(BaseModel):
     members: Annotated[dict[str, Switch], Field(
         description="member on or off, for all vitals or per vital")] = {}
     engines: Annotated[dict[str, str], Field(
-        description="engine of a member where it is not the default")] = {}
+        description="engine of a member where it is not the default (native wherever there is "
+                    "one); statsforecast fits with that library, some seconds a series")] = {}
     window_hours: Annotated[int, Field(
         ge=24, le=2016, description="hours of history a model is fitted to")] = 336
     seasons: Annotated[tuple[int, ...], Field(
@@ -51,11 +57,23 @@ class ModelConfig(BaseModel):
     horizon_hours: Annotated[int, Field(
         ge=1, le=MAX_HORIZON, description="hours forecast ahead")] = 24
     train_every_hours: Annotated[int, Field(
-        ge=1, le=24 * 31, description="training of a series is due so long after its last")] = 24
+        ge=1, le=24 * 31,
+        description="training of a series is due so long after its last: parameters are fitted "
+                    "again from the earlier ones; at most window_hours")] = 24
+    search_every_hours: Annotated[int, Field(
+        ge=1, le=24 * 366,
+        description="a training searches the structure of a model too (orders, trend, rhythm) "
+                    "when the last search is so long ago; 1 for every training")] = 168
+    drift_ratio: Annotated[float, Field(
+        ge=1, le=100,
+        description="a training searches the structure too when the errors one hour ahead have "
+                    "grown to so many times what they were when the model was fitted")] = 2.0
     stale_after_hours: Annotated[int, Field(
         ge=1, le=2016, description="hours without a reading after which nothing is forecast")] = 72
     fit_timeout_s: Annotated[float, Field(
-        gt=0, le=3600, description="time limit of one fit")] = 60.0
+        gt=0, le=3600,
+        description="time limit of one fit by statsforecast; native fits are bounded by their "
+                    "number of steps")] = 60.0
     alert_threshold: Annotated[float, Field(
         gt=0, lt=1, description="P(NEWS2 ≥ 5) from which an hour counts as an alert")] = 0.3
 
@@ -75,6 +93,14 @@ class ModelConfig(BaseModel):
                 f" for {self.seasons[0]} h, not {self.window_hours}")
         return self
 
+    @model_validator(mode="after")
+    def _models_reach_into_the_window(self) -> "ModelConfig":
+        if self.train_every_hours > self.window_hours:
+            raise ValueError(
+                f"train_every_hours must not exceed window_hours: {self.window_hours} or less, "
+                f"not {self.train_every_hours}; an older model could not be moved on to now")
+        return self
+
     def is_on(self, member: str, vital: Vital) -> bool:
         """Whether a member is switched on for a vital."""
         switch = self.members.get(member, member in DEFAULT_MEMBERS)
@@ -91,13 +117,28 @@ class ModelConfig(BaseModel):
         """Default members that the operators switched off for a vital."""
         return tuple(name for name in DEFAULT_MEMBERS if not self.is_on(name, vital))
 
+    def policy(self) -> Policy:
+        """When a training searches structures."""
+        return Policy(search_every_hours=self.search_every_hours, drift_ratio=self.drift_ratio)
+
     def text(self) -> str:
         """Canonical JSON: same content, same text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return _canonical(self.model_dump(mode="json"))
 
     def hash(self) -> str:
         """SHA-256 (hex) of the canonical JSON."""
-        return hashlib.sha256(self.text().encode()).hexdigest()
+        return _sha256(self.text())
+
+    def training_text(self, vital: Vital) -> str:
+        """Canonical JSON of what the training of a vital depends on, defaults written out."""
+        engine = self.engine_config(vital)
+        engines = {member: engine.engine(member) for member in engine.members}
+        return _canonical({"window_hours": self.window_hours,
+                           "engine": asdict(engine) | {"engines": engines}})
+
+    def training_hash(self, vital: Vital) -> str:
+        """SHA-256 (hex) of `training_text`."""
+        return _sha256(self.training_text(vital))
 
 
 def parse_config(text: str) -> ModelConfig:
@@ -118,6 +159,14 @@ def parse_config(text: str) -> ModelConfig:
     except ConfigError as error:
         raise ConfigInvalid(f"model configuration refused. {error}") from error
     return config
+
+
+def _canonical(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

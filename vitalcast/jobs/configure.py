@@ -1,5 +1,6 @@
 """Check the model configuration and keep this version of it, before anything is done with it."""
 
+from clinical.vitals import FORECAST_VITALS
 from registry.database import transaction
 from registry.models import load_config, save_config
 from vitalcast.errors import ConfigInvalid
@@ -8,10 +9,15 @@ from vitalcast.wiring import System
 
 
 def use_config(system: System, text: str) -> str:
-    """Store a configuration and return its hash. ConfigInvalid when it has faults."""
+    """Store a configuration and return its hash. ConfigInvalid when it has faults.
+
+    What the training of each vital depends on is stored too, under the hash that fits name.
+    """
     config = parse_config(text)
     with transaction(system.engine) as conn:
         save_config(conn, config.hash(), config.text())
+        for vital in FORECAST_VITALS:
+            save_config(conn, config.training_hash(vital), config.training_text(vital))
     return config.hash()
 
 

@@ -22,9 +22,12 @@ def upgrade() -> None:
                     postgresql_include=_CHOSEN_BY)
     # An index answers alone only for pages that a vacuum has seen: not later than a few hours.
     op.execute("ALTER TABLE observations SET (autovacuum_vacuum_insert_scale_factor = 0.02)")
+    # Numbers of members' paths hardly compress (a tenth), and trying costs more than all the rest.
+    op.execute("ALTER TABLE forecasts ALTER members SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE forecasts ALTER members SET STORAGE EXTENDED")
     op.execute("ALTER TABLE observations RESET (autovacuum_vacuum_insert_scale_factor)")
     op.drop_index("ix_observations_series", "observations")
     op.create_index("ix_observations_series", "observations", _SERIES)

@@ -1,6 +1,7 @@
 """The model configuration is checked at the door."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,10 @@ def test_a_selectable_member_is_switched_on() -> None:
     ('{"seasons": []}', "seasons"),
     ('{"seasons": [168, 24]}', "seasons must rise"),
     ('{"fit_timeout_s": 0}', "fit_timeout_s"),
+    ('{"search_every_hours": 0}', "search_every_hours"),
+    ('{"drift_ratio": 0.5}', "drift_ratio"),
+    ('{"window_hours": 48, "train_every_hours": 49}',
+     "train_every_hours must not exceed window_hours: 48 or less, not 49"),
     ('{"engines": {"ets": "prophet"}}', "no engine 'prophet'"),
     ('{"seasons": [168], "window_hours": 24}',
      "window_hours must be at least twice the first of seasons: 336 for 168 h, not 24"),
@@ -83,3 +88,27 @@ def test_the_hash_names_the_content_not_its_order() -> None:
     two = parse_config('{"horizon_hours": 12, "window_hours": 240}')
     assert one.hash() == two.hash() != ModelConfig().hash()
     assert parse_config(one.text()) == one
+
+
+def test_every_setting_is_explained() -> None:
+    assert all(field.description for field in ModelConfig.model_fields.values())
+
+
+@pytest.mark.parametrize("change", [
+    {"alert_threshold": 0.5}, {"train_every_hours": 1}, {"search_every_hours": 1},
+    {"drift_ratio": 5.0}, {"stale_after_hours": 5}, {"fit_timeout_s": 5},
+    {"members": {"ets": {"spo2": False}}}, {"engines": {"ets": "native"}},
+])
+def test_a_training_does_not_depend_on_the_rest(change: dict[str, Any]) -> None:
+    changed = parse_config(json.dumps(change))
+    assert changed.training_hash(Vital.HEART_RATE) == ModelConfig().training_hash(Vital.HEART_RATE)
+    assert changed.hash() != ModelConfig().hash()
+
+
+@pytest.mark.parametrize("change", [
+    {"members": {"ets": False}}, {"engines": {"ets": "statsforecast"}}, {"window_hours": 240},
+    {"seasons": [24, 168]}, {"horizon_hours": 12}, {"members": {"ets": {"heart_rate": False}}},
+])
+def test_a_training_depends_on_what_is_fitted_to_what(change: dict[str, Any]) -> None:
+    changed = parse_config(json.dumps(change))
+    assert changed.training_hash(Vital.HEART_RATE) != ModelConfig().training_hash(Vital.HEART_RATE)
