@@ -161,7 +161,7 @@ def save_fetch(
     conn.execute(text(_LOCK_CONNECTION), {"connection_id": connection_id})
     execute_rows(conn, _RAW, [(page.sha256, vendor.value, resource, zlib.compress(page.body, 1))
                               for page in result.pages])
-    saved = _save_observations(
+    saved = save_pages(
         conn, result.pages, patient_id=patient_id, provider=vendor,
         connection_id=connection_id, parser_version=parser_version)
     execute_rows(conn, _REFUSALS, [
@@ -209,10 +209,11 @@ def read_series(
             times_s=part["time_s"].astype(np.int64), values=part["value"].astype(np.float64))
 
 
-def _save_observations(
+def save_pages(
     conn: Connection, pages: Sequence[Page], *, patient_id: str, provider: Provider,
     connection_id: str, parser_version: int,
 ) -> Saved:
+    """Store the observations of pages, each version once; see the head of this module."""
     newest = _newest(pages, patient_id, provider)
     received = sum(len(page.parsed.observations) for page in pages)
     known = _known(conn, newest)

@@ -36,7 +36,8 @@ Figures = dict[str, Any]
 
 
 @contextmanager
-def _system() -> Iterator[System]:
+def open_here() -> Iterator[System]:
+    """The system of the settings; without a database of theirs, the embedded one is started."""
     settings = load_settings()
     token_keys = settings.token_keys or load_keys(settings.home).token_key
     with database_server(settings) as url:
@@ -72,7 +73,7 @@ def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
 def _run(job: str, hour: str | None, as_json: bool,
          call: Callable[[System, datetime], Figures]) -> None:
     cycle = _cycle(hour)
-    with _system() as system:
+    with open_here() as system:
         _print(job, cycle, call(system, cycle), as_json)
 
 

@@ -1,0 +1,116 @@
+"""Readings that come from files: whose they are, and all of a file or nothing.
+
+A file's readings hang on a connection of the source and the patient, whose status is `file` where
+no API is linked. What the file says of its owner is kept with the first file: a later one of
+another account, or an account that is another patient's, is refused.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+
+from sqlalchemy import text
+
+from providers.fetching import Page
+from providers.observation import Observation, Parsed, Provider, Refusal
+from registry.database import Connection, RegistryError, execute_rows
+from registry.observations import Saved, save_pages
+
+CHUNK = 20_000
+"""Observations that are held at once."""
+
+MOST_RAW_BYTES = 64 * 2**20
+"""Larger files are named by their hash, and not kept."""
+
+_CONNECTION = """
+INSERT INTO connections (connection_id, patient_id, provider, provider_user_id, status)
+VALUES (:connection_id, :patient_id, :provider, :user_id, 'file')
+ON CONFLICT (connection_id) DO UPDATE SET
+    provider_user_id = coalesce(connections.provider_user_id, excluded.provider_user_id)
+RETURNING provider_user_id"""
+
+_OTHER = """
+SELECT 1 FROM connections WHERE provider = :provider AND provider_user_id = :user_id
+    AND connection_id <> :connection_id"""
+
+_PATIENT = "SELECT birth_date FROM patients WHERE patient_id = :patient_id FOR NO KEY UPDATE"
+
+_RAW = """
+INSERT INTO raw_payloads (sha256, provider, resource, body) VALUES %s
+ON CONFLICT (sha256) DO NOTHING"""
+
+_REFUSALS = """
+INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
+ON CONFLICT (raw_sha256, record) DO NOTHING"""
+
+
+class WrongPatient(RegistryError):
+    """The file's readings are another person's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """Where readings come from; `body` is None for a file too large to keep."""
+
+    provider: Provider
+    format: str
+    sha256: str
+    body: bytes | None
+
+
+def open_file_connection(
+    conn: Connection, patient_id: str, provider: Provider, *, user_id: str | None,
+    birth_date: date | None,
+) -> str:
+    """The connection that a file's readings hang on. WrongPatient where the file says otherwise."""
+    found = conn.execute(text(_PATIENT), {"patient_id": patient_id}).first()
+    if found is None:
+        raise WrongPatient(f"there is no patient {patient_id!r}: correct --patient, or add "
+                           "--new-patient")
+    if birth_date and found.birth_date and birth_date != found.birth_date:
+        raise WrongPatient("the date of birth in the file is not this patient's: whose file is it?")
+    asked = {"connection_id": f"{provider}:{patient_id}", "patient_id": patient_id,
+             "provider": str(provider), "user_id": user_id}
+    if user_id and conn.execute(text(_OTHER), asked).first():
+        raise WrongPatient("the account in the file is another patient's: correct --patient")
+    held = conn.execute(text(_CONNECTION), asked).scalar()
+    if user_id and held != user_id:
+        raise WrongPatient("the account in the file is not the one of this patient's earlier "
+                           "readings from there: whose file is it?")
+    return str(asked["connection_id"])
+
+
+def save_source(conn: Connection, source: SourceFile) -> None:
+    """Keep the file's bytes, or its hash alone."""
+    kept = source.body if source.body is not None else b""
+    execute_rows(conn, _RAW, [(source.sha256, str(source.provider), f"file {source.format}",
+                               zlib.compress(kept, 1))])
+
+
+def save_items(
+    conn: Connection, items: Iterable[Observation | Refusal], source: SourceFile, *,
+    patient_id: str, connection_id: str,
+) -> tuple[Saved, int]:
+    """Store readings and refusals as they come; what became of them, and the refusals' number."""
+    inserted = revised = unchanged = refused = 0
+    for chunk in _chunks(items):
+        observations = [one for one in chunk if isinstance(one, Observation)]
+        refusals = [one for one in chunk if isinstance(one, Refusal)]
+        page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
+        saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
+                           connection_id=connection_id, parser_version=1)
+        execute_rows(conn, _REFUSALS, [(source.sha256, one.record, one.reason, connection_id)
+                                       for one in refusals])
+        inserted, revised = inserted + saved.inserted, revised + saved.revised
+        unchanged, refused = unchanged + saved.unchanged, refused + len(refusals)
+    return Saved(inserted=inserted, revised=revised, unchanged=unchanged), refused
+
+
+def _chunks(
+    items: Iterable[Observation | Refusal],
+) -> Iterator[list[Observation | Refusal]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk

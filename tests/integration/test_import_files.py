@@ -1,0 +1,187 @@
+"""`vitalcast import` on a real database: twice is once, and a bad file leaves nothing."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner, Result
+
+from providers.imports import FORMATS
+from registry.database import transaction
+from registry.file_imports import CHUNK
+from registry.patients import Patient, save_patients
+from tests.reference.imports_expected import EXPECTED
+from vitalcast.cli import app
+from vitalcast.jobs.importing import Import, import_readings
+from vitalcast.wiring import System, open_system
+
+FOLDERS = {"apple": "apple-health", "omh": "open-mhealth", "google_health": "google-health"}
+TABLES = ("observations", "observation_revisions", "raw_payloads", "refusals", "connections")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command, on this module's database."""
+    monkeypatch.setenv("VITALCAST_DATABASE_URL", database_url)
+    monkeypatch.setenv("VITALCAST_TOKEN_KEYS", Fernet.generate_key().decode())
+    with transaction(engine) as conn:
+        save_patients(conn, [Patient(patient_id="p1", birth_date=date(1970, 2, 3)),
+                             Patient(patient_id="p2")])
+
+    def invoke(*words: str) -> Result:
+        return CliRunner().invoke(app, ["import", *words])
+
+    return invoke
+
+
+@pytest.fixture
+def system(run: Run) -> System:
+    return open_system()
+
+
+def dump(engine: Engine) -> dict[str, list[str]]:
+    with transaction(engine) as conn:
+        return {table: list(conn.execute(text(
+            f"SELECT CAST(t AS text) AS row FROM {table} t ORDER BY row")).scalars())
+            for table in TABLES}
+
+
+def format_of(name: str) -> str:
+    folder = name.partition("/")[0]
+    return "ihealth" if "ihealth" in name else FOLDERS.get(folder, folder)
+
+
+def test_every_format_twice_leaves_the_same_rows(
+        run: Run, engine: Engine, shared: Path) -> None:
+    def each(expected: Callable[[dict[str, Any]], bool]) -> None:
+        for name in EXPECTED:
+            result = run(format_of(name), str(shared / "fixtures" / name), "--patient", "p1",
+                         "--json")
+            assert result.exit_code == 0, (name, result.output)
+            assert expected(json.loads(result.stdout)), (name, result.stdout)
+
+    each(lambda told: told["revised"] == 0)
+    before = dump(engine)
+    assert before["observations"]
+    each(lambda told: told["inserted"] == told["revised"] == 0)
+    assert dump(engine) == before
+
+
+def test_a_dry_run_needs_no_database(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALCAST_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    file = shared / "fixtures" / "omh" / "body_temperature_F.json"
+    result = CliRunner().invoke(app, ["import", "open-mhealth", str(file), "--patient", "nobody",
+                                      "--dry-run", "--json"])
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["refused"] == []
+    assert [(one["vital"], one["value"], one["unit"], one["effective_start"], one["body_site"])
+            for one in told["observations"]] == [
+        ("body_temperature", 36.111, "Cel", "2023-02-05T06:25:00+00:00", "forehead")]
+
+
+@pytest.mark.parametrize(("name", "data", "told"), [
+    ("oura", b"", "line 1"), ("withings", b'{"status": 0,\n"body": {"measuregrps": [', "line 2"),
+    ("fhir", '{"resourceType": "Observation"}'.encode("utf-16"), "UTF-8"),
+    ("apple-health", b"<Other/>", "HealthData"),
+    ("apple-health", b'<!DOCTYPE a [<!ENTITY b "c">]><HealthData/>', "entities"),
+    ("garmin", b"[]", "line 1"),
+])
+def test_a_bad_file_is_refused_and_leaves_nothing(
+        run: Run, engine: Engine, tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    file = tmp_path / "bad"
+    file.write_bytes(data)
+    before = dump(engine)
+    for extra in ((), ("--dry-run",)):
+        result = run(name, str(file), "--patient", "p1", "--json", *extra)
+        assert result.exit_code != 0
+        refused = json.loads(result.stdout)
+        assert refused["observations"] == []
+        assert told in refused["refused"][0]["reason"]
+    assert dump(engine) == before
+
+
+def long_export(records: int, end: str = "</HealthData>") -> bytes:
+    lines = [
+        f'<Record type="HKQuantityTypeIdentifierHeartRate" unit="count/min" sourceName="Watch" '
+        f'startDate="2026-08-{1 + i // 1440:02d} {i // 60 % 24:02d}:{i % 60:02d}:00 +0000" '
+        f'endDate="2026-08-{1 + i // 1440:02d} {i // 60 % 24:02d}:{i % 60:02d}:00 +0000" '
+        f'value="{60 + i % 40}"/>' for i in range(records)]
+    return ("<HealthData>\n" + "\n".join(lines) + "\n" + end).encode()
+
+
+def test_an_export_cut_off_after_whole_chunks_leaves_nothing(
+        run: Run, engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    file.write_bytes(long_export(CHUNK + 500, end="<Record"))
+    before = dump(engine)
+    result = run("apple-health", str(file), "--patient", "p1")
+    assert result.exit_code != 0
+    assert f"line {CHUNK + 502}" in str(result.exception)
+    assert dump(engine) == before
+    file.write_bytes(long_export(CHUNK + 500))
+    assert run("apple-health", str(file), "--patient", "p1").exit_code == 0
+    assert len(dump(engine)["observations"]) == CHUNK + 500
+
+
+def test_another_persons_file_is_refused(run: Run, engine: Engine, tmp_path: Path) -> None:
+    def garmin(user: str, pulse: int) -> str:
+        file = tmp_path / f"{user}.json"
+        file.write_text(json.dumps({"bloodPressures": [{
+            "userId": user, "summaryId": "s", "systolic": 120, "diastolic": 80, "pulse": pulse,
+            "measurementTimeInSeconds": 1781643600}]}))
+        return str(file)
+
+    assert run("garmin", garmin("u1", 60), "--patient", "p1").exit_code == 0
+    before = dump(engine)
+    for user, patient, why in (("u1", "p2", "another patient's"), ("u2", "p1", "earlier"),
+                               ("u3", "p9", "there is no patient")):
+        result = run("garmin", garmin(user, 61), "--patient", patient)
+        assert result.exit_code != 0
+        assert why in str(result.exception)
+    assert dump(engine) == before
+
+
+def test_a_date_of_birth_that_is_not_the_patients_is_refused(
+        run: Run, engine: Engine, tmp_path: Path) -> None:
+    def export(born: str) -> str:
+        file = tmp_path / "export.xml"
+        me = f'<Me HKCharacteristicTypeIdentifierDateOfBirth="{born}"/>'
+        file.write_bytes(long_export(3).replace(b"<HealthData>", f"<HealthData>{me}".encode()))
+        return str(file)
+
+    result = run("apple-health", export("1971-02-03"), "--patient", "p1")
+    assert "date of birth" in str(result.exception)
+    assert not dump(engine)["observations"]
+    assert run("apple-health", export("1970-02-03"), "--patient", "p1").exit_code == 0
+
+
+def test_a_new_patient_is_added_with_the_readings_or_not_at_all(
+        run: Run, engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    for data, known in ((long_export(3, end=""), False), (long_export(3), True)):
+        file.write_bytes(data)
+        run("apple-health", str(file), "--patient", "new", "--new-patient")
+        with transaction(engine) as conn:
+            found = conn.execute(text("SELECT 1 FROM patients WHERE patient_id = 'new'")).first()
+        assert (found is not None) is known
+
+
+def test_a_changed_reading_is_a_revision(system: System, engine: Engine) -> None:
+    def stored(data: bytes) -> dict[str, Any]:
+        return import_readings(system, Import(
+            name="apple-health", format=FORMATS["apple-health"], file=io.BytesIO(data), zone=None,
+            patient_id="p1"))
+
+    assert stored(long_export(4))["inserted"] == 4
+    changed = stored(long_export(4).replace(b'value="62"', b'value="99"'))
+    assert (changed["inserted"], changed["revised"], changed["unchanged"]) == (0, 1, 3)
+    assert len(dump(engine)["observation_revisions"]) == 1
