@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from forecasting.kernels import arima
+from forecasting.kernels import arima, arima_state
 from forecasting.kernels.arima_state import components, widest
 from forecasting.kernels.arima_terms import (
     AR,
@@ -19,33 +19,31 @@ from forecasting.kernels.arima_terms import (
     SEASONAL_MA,
     free_count,
 )
-from forecasting.kernels.search import FITTED, REASONS, Fits
-from forecasting.types import FitRefused, Fitted, FloatArray, IntArray, Model, Values
+from forecasting.kernels.search import Fits
+from forecasting.native_rows import Kernels, Row, Rows, row_of
+from forecasting.types import FitRefused, Fitted, FloatArray, Model, Values
 
-Row = tuple[IntArray, FloatArray, FloatArray]
-"""Structure, parameters and state of one model, each of one axis."""
+KERNELS = Kernels(run=arima_state.run_rows, paths=arima_state.path_rows,
+                  rolling=arima_state.rolling_rows)
 
 _ORDERS = ("p", "d", "q", "P", "D", "Q", "m")
 _POLYNOMIALS = (("ar", "p", AR), ("ma", "q", MA), ("seasonal_ar", "P", SEASONAL_AR),
                 ("seasonal_ma", "Q", SEASONAL_MA))
 
 
-def fit_arima(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """Seasonal ARIMA: differences by test, orders by corrected AIC, conditional least squares."""
-    return from_arima(arima.fit_batch(y[None], seasons[0]), 0)
+def search(y: FloatArray, seasons: tuple[int, ...]) -> Fits:
+    """Differences by test, orders by corrected AIC, conditional least squares; `y` is (S, n)."""
+    return arima.fit_batch(y, seasons[0])
 
 
-def refit_arima(y: FloatArray, model: Model) -> Fitted:
-    """`model` fitted anew to `y` from its own parameters, structure kept."""
-    spec, params, _ = arima_row(model)
-    return from_arima(arima.refit_batch(y[None], spec[None], params[None]), 0)
+def refit(y: FloatArray, rows: Rows, _: tuple[int, ...]) -> Fits:
+    """Each row fitted anew from its own parameters, structure kept."""
+    return arima.refit_batch(y, rows.structures, rows.params)
 
 
-def from_arima(fits: Fits, s: int) -> Fitted:
+def to_model(fits: Fits, s: int) -> Fitted:
     """Row `s` of fits as a model; FitRefused if it is none."""
-    if fits.status[s] != FITTED:
-        raise FitRefused(REASONS[int(fits.status[s])])
-    spec, params, state = fits.structures[s], fits.params[s], fits.states[s]
+    spec, params, state = row_of(fits, s)
     structure = dict(zip(_ORDERS, spec.tolist(), strict=True))
     size = int(components(spec)) + structure["d"] + structure["m"] * structure["D"]
     return Fitted(
@@ -59,8 +57,8 @@ def from_arima(fits: Fits, s: int) -> Fitted:
     )
 
 
-def arima_row(model: Model) -> Row:
-    """Inverse of `from_arima`; FitRefused for orders that the kernel cannot hold."""
+def to_row(model: Model) -> Row:
+    """Inverse of `to_model`; FitRefused for orders that the kernel cannot hold."""
     structure, parameters, state = model.structure, model.parameters, model.state
     spec = np.array([structure[order] for order in _ORDERS], dtype=np.int64)
     _require_held(structure, int(free_count(spec, 1)))

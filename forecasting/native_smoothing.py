@@ -2,55 +2,50 @@
 
 Kernels work on rows of arrays, one series a row (`kernels.search.Fits`); documents hold named
 values. `from_*` turns a row of fits into a model; `*_row` turns a model into the row of structure,
-parameters and state that `refit_batch`, `run_batch` and `paths_batch` take. Where a series allows
-no fit, FitRefused says why.
+parameters and state that kernels take. Where a series allows no fit, FitRefused says why.
 """
 
 import numpy as np
 
 from forecasting.kernels import ets, linear, search, tbats, theta
-from forecasting.kernels.search import FITTED, Fits
-from forecasting.types import FitRefused, Fitted, FloatArray, IntArray, Model, Values
+from forecasting.kernels.search import Fits
+from forecasting.native_rows import Kernels, Row, Rows, row_of
+from forecasting.types import FitRefused, Fitted, FloatArray, Model, Values
 
-Row = tuple[IntArray, FloatArray, FloatArray]
-"""Structure, parameters and state of one model, each of one axis."""
+LINEAR = Kernels(run=linear.run_rows, paths=linear.path_rows, rolling=linear.rolling_rows)
+THETA = Kernels(run=theta.run_rows, paths=theta.path_rows, rolling=theta.rolling_rows)
 
 _TRENDS = ("N", "A", "A")
 
 
-def fit_ets(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """Additive exponential smoothing, trend and season by evidence."""
-    return from_ets(ets.fit_batch(y[None], ets_ring(seasons)), 0)
+def search_ets(y: FloatArray, seasons: tuple[int, ...]) -> Fits:
+    """Additive exponential smoothing, trend and season by evidence; `y` is (S, n)."""
+    return ets.fit_batch(y, ets_ring(seasons))
 
 
-def fit_theta(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """The best of four theta models by corrected AIC on adjusted data."""
-    return from_theta(theta.fit_batch(y[None], seasons[0]), 0)
+def search_theta(y: FloatArray, seasons: tuple[int, ...]) -> Fits:
+    """The best of four theta models by corrected AIC on adjusted data; `y` is (S, n)."""
+    return theta.fit_batch(y, seasons[0])
 
 
-def fit_tbats(y: FloatArray, seasons: tuple[int, ...]) -> Fitted:
-    """Harmonics, AR(1) error, trend and damping by evidence."""
-    periods = tbats_periods(seasons)
-    return from_tbats(tbats.fit_batch(y[None], periods), 0, periods)
+def search_tbats(y: FloatArray, seasons: tuple[int, ...]) -> Fits:
+    """Harmonics, AR(1) error, trend and damping by evidence; `y` is (S, n)."""
+    return tbats.fit_batch(y, tbats_periods(seasons))
 
 
-def refit_ets(y: FloatArray, model: Model) -> Fitted:
-    """`model` fitted anew to `y` from its own parameters, structure kept."""
-    spec, params, _ = ets_row(model)
-    return from_ets(ets.refit_batch(y[None], spec[None], params[None]), 0)
+def refit_ets(y: FloatArray, rows: Rows, _: tuple[int, ...]) -> Fits:
+    """Each row fitted anew from its own parameters, structure kept."""
+    return ets.refit_batch(y, rows.structures, rows.params)
 
 
-def refit_theta(y: FloatArray, model: Model) -> Fitted:
-    """`model` fitted anew to `y` from its own parameters, structure kept."""
-    spec, params, _ = theta_row(model)
-    return from_theta(theta.refit_batch(y[None], spec[None], params[None]), 0)
+def refit_theta(y: FloatArray, rows: Rows, _: tuple[int, ...]) -> Fits:
+    """Each row fitted anew from its own parameters, structure kept."""
+    return theta.refit_batch(y, rows.structures, rows.params)
 
 
-def refit_tbats(y: FloatArray, model: Model) -> Fitted:
-    """`model` fitted anew to `y` from its own parameters, structure kept."""
-    spec, params, _ = tbats_row(model)
-    periods = _two(model.parameters["periods"])
-    return from_tbats(tbats.refit_batch(y[None], spec[None], params[None], periods), 0, periods)
+def refit_tbats(y: FloatArray, rows: Rows, _: tuple[int, ...]) -> Fits:
+    """Each row fitted anew from its own parameters, structure and periods kept."""
+    return tbats.refit_batch(y, rows.structures, rows.params)
 
 
 def ets_ring(seasons: tuple[int, ...]) -> int:
@@ -69,7 +64,7 @@ def _two(periods: FloatArray) -> FloatArray:
 
 def from_ets(fits: Fits, s: int) -> Fitted:
     """Row `s` of fits of `kernels.ets` as a model; FitRefused if it is none."""
-    spec, params, state = _row(fits, s)
+    spec, params, state = row_of(fits, s)
     trend, m = int(spec[linear.TREND]), int(spec[linear.RING])
     return Fitted(
         structure={"error": "A", "trend": _TRENDS[trend], "season": "A" if m else "N",
@@ -89,7 +84,7 @@ def ets_row(model: Model) -> Row:
     structure, parameters, state = model.structure, model.parameters, model.state
     if structure["season"] == "M" or structure.get("error", "A") != "A":
         raise FitRefused("native ets has additive errors and seasons only")
-    spec, params = np.zeros(linear.SPEC, dtype=np.int64), np.zeros(linear.THETA)
+    spec, params = np.zeros(linear.SPEC, dtype=np.int64), np.zeros(linear.PARAMS)
     if structure["trend"] == "A":
         spec[linear.TREND] = 2 if structure["damped"] else 1
         params[linear.BETA], params[linear.PHI] = parameters["beta"], parameters["phi"]
@@ -101,7 +96,7 @@ def ets_row(model: Model) -> Row:
 
 def from_theta(fits: Fits, s: int) -> Fitted:
     """Row `s` of fits of `kernels.theta` as a model; FitRefused if it is none."""
-    spec, params, state = _row(fits, s)
+    spec, params, state = row_of(fits, s)
     m = int(spec[1])
     return Fitted(
         structure={"model": theta.MODELS[int(spec[0])],
@@ -127,10 +122,11 @@ def theta_row(model: Model) -> Row:
                                   dtype=np.float64)
 
 
-def from_tbats(fits: Fits, s: int, periods: FloatArray) -> Fitted:
+def from_tbats(fits: Fits, s: int) -> Fitted:
     """Row `s` of fits of `kernels.tbats` as a model; FitRefused if it is none."""
-    spec, params, state = _row(fits, s)
+    spec, params, state = row_of(fits, s)
     trend, first, second = (int(spec[i]) for i in (linear.TREND, linear.FIRST, linear.SECOND))
+    periods = params[linear.THETA:]
     used = 2 if periods[1] > 0 and second else 1
     pairs = first + second
     cos, sin = state[linear.FIXED:linear.FIXED + 2 * pairs].reshape(2, pairs)
@@ -155,26 +151,26 @@ def from_tbats(fits: Fits, s: int, periods: FloatArray) -> Fitted:
 
 
 def tbats_row(model: Model) -> Row:
-    """Inverse of `from_tbats`, also for documents of the `statsforecast` engine."""
+    """Inverse of `from_tbats`, also for documents of the `statsforecast` engine.
+
+    FitRefused for what the native kernel cannot hold.
+    """
     structure, parameters, state = model.structure, model.parameters, model.state
-    spec, params = np.zeros(linear.SPEC, dtype=np.int64), np.zeros(linear.THETA)
+    if parameters["periods"].size > 2 or parameters["harmonics"].sum() > linear.MAX_PAIRS:
+        raise FitRefused(f"native tbats has at most two seasons and {linear.MAX_PAIRS} harmonics")
+    spec, params = np.zeros(linear.SPEC, dtype=np.int64), np.zeros(linear.PARAMS)
     if structure["trend"]:
         spec[linear.TREND] = 2 if structure["damped"] else 1
         params[linear.BETA], params[linear.PHI] = parameters["beta"], parameters["phi"]
     spec[linear.AR] = 1 if structure.get("ar") else 0
     params[linear.ALPHA], params[linear.RHO] = parameters["alpha"], parameters.get("rho", 0.0)
-    for i, count in enumerate(parameters["harmonics"][:2]):
+    params[linear.THETA:linear.THETA + parameters["periods"].size] = parameters["periods"]
+    for i, count in enumerate(parameters["harmonics"]):
         spec[linear.FIRST + i] = int(count)
         params[linear.ONE_A + 2 * i] = parameters["gamma_one"][i]
         params[linear.TWO_A + 2 * i] = parameters["gamma_two"][i]
     fixed = [state["level"], state["trend"], state.get("error", 0.0)]
     return spec, params, np.concatenate((fixed, state["cos"], state["sin"]))
-
-
-def _row(fits: Fits, s: int) -> Row:
-    if fits.status[s] != FITTED:
-        raise FitRefused(search.REASONS[int(fits.status[s])])
-    return fits.structures[s], fits.params[s], fits.states[s]
 
 
 def _figures(fits: Fits, s: int, criterion: str) -> Values:

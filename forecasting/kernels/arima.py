@@ -11,7 +11,7 @@ from numba import njit
 from forecasting.kernels.arima_choice import choose
 from forecasting.kernels.arima_errors import empty_rooms, fill_head, head, prepare
 from forecasting.kernels.arima_settle import REFIT_TOLERANCE, counted_from, settle
-from forecasting.kernels.arima_state import path_rows, run_rows, widest
+from forecasting.kernels.arima_state import widest
 from forecasting.kernels.arima_terms import (
     DRIFT,
     LANES,
@@ -56,22 +56,6 @@ def refit_batch(y: FloatArray, structures: IntArray, params: FloatArray) -> Fits
     fits.structures[:], fits.params[:] = structures, params
     refit_rows(np.ascontiguousarray(y), *empty_rooms(y.shape[1]), *fits)
     return fits
-
-
-def run_batch(y_new: FloatArray, structures: IntArray, params: FloatArray,
-              states: FloatArray) -> FloatArray:
-    """States (S, width) after the further hours `y_new` (S, k), NaN = not observed."""
-    moved = states.copy()
-    run_rows(np.ascontiguousarray(y_new), structures, params, moved)
-    return moved
-
-
-def paths_batch(structures: IntArray, params: FloatArray, states: FloatArray,
-                horizon: int) -> FloatArray:
-    """Forecasts of the next `horizon` hours, shape (S, horizon)."""
-    paths = np.empty((states.shape[0], horizon))
-    path_rows(structures, params, states, paths)
-    return paths
 
 
 def empty_fits(series: int, width: int) -> Fits:

@@ -15,7 +15,7 @@ from numba import njit
 from forecasting.kernels.arima_errors import fill_head, head, prepare
 from forecasting.kernels.arima_search import search
 from forecasting.kernels.arima_settle import FINAL_TOLERANCE, counted, counted_from, settle
-from forecasting.kernels.arima_state import path_of, state_of
+from forecasting.kernels.arima_state import path_of, polynomials, state_of
 from forecasting.kernels.arima_terms import LANES, PARAMS, SEASON, SEASONAL_D, D
 from forecasting.kernels.search import CAPPED, CYCLES, EVALUATIONS, FIGURES, FITTED, NO_FIT
 
@@ -63,10 +63,11 @@ def day_ahead_error(y, spec, params, room, state):
     width = state.size
     ar, ma, delta = np.empty(width), np.empty(width), np.empty(width)
     path = np.empty(_LEADS)
+    polynomials(spec, params, ar, ma, delta)
     total, known = 0.0, 0
     for origin in range(max(n // 3, CYCLES * m), n - _STRIDE + 1, _STRIDE):
         state_of(spec, params, origin, room, 0.0, 1.0, state)
-        path_of(spec, params, state, ar, ma, delta, path)
+        path_of(spec, params, state, ar, delta, path)
         for lead in range(min(_LEADS, n - origin)):
             error = math.fabs(y[origin + lead] - path[lead])
             if not math.isnan(error):

@@ -95,32 +95,36 @@ def _step(a, r, size, ar, delta):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run_rows(y, structures, params, states):
-    """Move each row of `states` through the hours of its row of `y` (S, n), NaN = not observed."""
-    width = states.shape[1]
-    ar, ma, delta = np.empty(width), np.empty(width), np.empty(width)
-    for s in range(y.shape[0]):
-        spec, a = structures[s], states[s]
-        polynomials(spec, params[s], ar, ma, delta)
-        r, size = components(spec), head(spec)
-        mean, drift = params[s, MEAN], params[s, DRIFT]
-        for t in range(y.shape[1]):
-            level = _step(a, r, size, ar, delta)
-            error = y[s, t] - (level + mean + drift * a[0])
-            if not math.isnan(error):
-                a[1] += error
-                for i in range(1, r):
-                    a[1 + i] += ma[i - 1] * error
+def advance(y, spec, params, ar, ma, delta, a):
+    """Move the state row `a` through the hours `y`, NaN = not observed."""
+    r, size = components(spec), head(spec)
+    mean, drift = params[MEAN], params[DRIFT]
+    for t in range(y.size):
+        level = _step(a, r, size, ar, delta)
+        error = y[t] - (level + mean + drift * a[0])
+        if not math.isnan(error):
+            a[1] += error
+            for i in range(1, r):
+                a[1 + i] += ma[i - 1] * error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def path_of(spec, params, a, ar, ma, delta, path):
-    """Fill `path` with the forecasts from the state row `a`, which moves; the rest is room."""
-    polynomials(spec, params, ar, ma, delta)
+def path_of(spec, params, a, ar, delta, path):
+    """Fill `path` with the forecasts from the state row `a`, which moves."""
     r, size = components(spec), head(spec)
     for lead in range(path.size):
         level = _step(a, r, size, ar, delta)
         path[lead] = level + params[MEAN] + params[DRIFT] * a[0]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_rows(y, at, structures, params, states):
+    """Move every row of `states` (S, width) through the hours y[s, at[s]:] of its row, in place."""
+    width = states.shape[1]
+    ar, ma, delta = np.empty(width), np.empty(width), np.empty(width)
+    for s in range(y.shape[0]):
+        polynomials(structures[s], params[s], ar, ma, delta)
+        advance(y[s][at[s]:], structures[s], params[s], ar, ma, delta, states[s])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -129,5 +133,27 @@ def path_rows(structures, params, states, paths):
     width = states.shape[1]
     ar, ma, delta, a = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
     for s in range(paths.shape[0]):
+        polynomials(structures[s], params[s], ar, ma, delta)
         a[:] = states[s]
-        path_of(structures[s], params[s], a, ar, ma, delta, paths[s])
+        path_of(structures[s], params[s], a, ar, delta, paths[s])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rolling_rows(y, at, structures, params, states, origins, paths):
+    """Fill `paths` (S, O, horizon) from each of the rising `origins`, run to from hour at[s] on.
+
+    `states` move to the last origin. NaN where an origin lies before at[s].
+    """
+    width = states.shape[1]
+    ar, ma, delta, a = np.empty(width), np.empty(width), np.empty(width), np.empty(width)
+    for s in range(y.shape[0]):
+        polynomials(structures[s], params[s], ar, ma, delta)
+        hour = at[s]
+        for o in range(origins.size):
+            if origins[o] < hour:
+                paths[s, o] = math.nan
+                continue
+            advance(y[s][hour:origins[o]], structures[s], params[s], ar, ma, delta, states[s])
+            hour = origins[o]
+            a[:] = states[s]
+            path_of(structures[s], params[s], a, ar, delta, paths[s, o])

@@ -26,7 +26,6 @@ from forecasting.kernels.search import (
 from forecasting.types import FloatArray, IntArray
 
 MAX_RING = 48
-_PERIODS = np.array([24.0, 168.0])
 _TOLERANCE = 1e-4
 
 
@@ -42,7 +41,7 @@ def refit_batch(y: FloatArray, structures: IntArray, params: FloatArray) -> Fits
     width = FIXED + max(1, int(structures[:, RING].max(initial=0)))
     fits = empty_fits(y.shape[0], width)
     fits.structures[:], fits.params[:] = structures, params
-    refit_rows(np.ascontiguousarray(y), _PERIODS, *fits)
+    refit_rows(np.ascontiguousarray(y), *fits)
     return fits
 
 
@@ -51,7 +50,7 @@ def _search(y, observed, m, best_spec, best, best_b, figures):
     """Best structure of one scaled series into best_spec, best and best_b."""
     p = 3 + m
     ridge, b, spec = np.empty(p), np.empty(p), np.zeros(SPEC, dtype=np.int64)
-    start, theta = np.zeros(THETA), np.zeros(THETA)
+    start, theta, periods = np.zeros(THETA), np.zeros(THETA), np.zeros(2)
     for season in range(2):
         spec[RING] = m if season == 1 else 0
         if season == 1 and (m < 2 or m > MAX_RING or y.size < CYCLES * m):
@@ -62,7 +61,7 @@ def _search(y, observed, m, best_spec, best, best_b, figures):
             spec[TREND] = 0
             theta[:] = 0.0
             theta[ALPHA], theta[GAMMA] = alpha, gamma
-            own = consider(y, observed, spec, _PERIODS, _TOLERANCE, theta, ridge, b, best_spec,
+            own = consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec,
                            best, best_b, figures)
             if own < lowest:
                 lowest = own
@@ -72,7 +71,7 @@ def _search(y, observed, m, best_spec, best, best_b, figures):
             theta[:] = start
             theta[ALPHA] = max(start[ALPHA], 0.02)
             theta[BETA], theta[PHI] = 0.005, 0.95 if trend == 2 else 1.0
-            consider(y, observed, spec, _PERIODS, _TOLERANCE, theta, ridge, b, best_spec, best,
+            consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best,
                      best_b, figures)
 
 
@@ -87,5 +86,5 @@ def search_batch(y, m, structures, params, states, sigma2, figures, status):
         if status[s] != FITTED:
             continue
         _search(hours[:n], observed, m, structures[s], params[s], best_b, figures[s])
-        settle(hours[:n], observed, _PERIODS, best_b, centre, scale, s, structures, params, states,
-               sigma2, figures, status)
+        settle(hours[:n], observed, best_b, centre, scale, s, structures, params, states, sigma2,
+               figures, status)

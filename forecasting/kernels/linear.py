@@ -11,7 +11,8 @@ and a missing hour is the same step with e = 0.
 
 A model is a row of whole numbers `spec` (SPEC entries: trend 0 none, 1 additive, 2 damped; ring m,
 0 for none; harmonic pairs of the first and second period; 1 for an autoregressive error) and a row
-of numbers `theta` (THETA entries, in the order of the indices below). A state row holds level,
+of numbers `theta` (THETA entries, in the order of the indices below); a row of parameters holds the
+two periods behind them. A state row holds level,
 trend, d, the ring newest first, then cos and sin of all pairs: `state_size(spec)` numbers.
 
 Batch functions take C-contiguous arrays with one series a row, write rows of their outputs only
@@ -27,6 +28,10 @@ TREND, RING, FIRST, SECOND, AR = range(5)
 SPEC = 5
 ALPHA, BETA, PHI, GAMMA, RHO, ONE_A, TWO_A, ONE_B, TWO_B = range(9)
 THETA = 9
+PARAMS = THETA + 2
+"""Numbers in a row of parameters: a theta, and the two periods in hours, 0 for none."""
+
+MAX_PAIRS = 32
 FIXED = 3
 """State entries before the ring: level, trend, autoregressive error."""
 
@@ -279,19 +284,38 @@ def path(spec, theta, turn, x, forecasts):
             cos, sin = cosine * cos + sine * sin, cosine * sin - sine * cos
 
 
-@njit(cache=True, nogil=True)
-def run_batch(y, structures, params, states, periods):
-    """Move every row of `states` (S, ·) through its row of the new hours `y` (S, n), in place."""
-    turn = np.empty((4, 32))
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_rows(y, at, structures, params, states):
+    """Move every row of `states` (S, ·) through the hours y[s, at[s]:] of its row, in place."""
+    turn = np.empty((4, MAX_PAIRS))
     for s in range(y.shape[0]):
-        rotations(structures[s], periods, turn)
-        advance(y[s], structures[s], params[s], turn, states[s])
+        rotations(structures[s], params[s][THETA:], turn)
+        advance(y[s][at[s]:], structures[s], params[s], turn, states[s])
 
 
-@njit(cache=True, nogil=True)
-def paths_batch(structures, params, states, periods, forecasts):
-    """Fill `forecasts` (S, horizon) with those of the hours that follow every row of `states`."""
-    turn = np.empty((4, 32))
+@njit(cache=True, nogil=True, error_model="numpy")
+def path_rows(structures, params, states, paths):
+    """Fill `paths` (S, horizon) with forecasts of the hours that follow every row of `states`."""
+    turn = np.empty((4, MAX_PAIRS))
     for s in range(states.shape[0]):
-        rotations(structures[s], periods, turn)
-        path(structures[s], params[s], turn, states[s], forecasts[s])
+        rotations(structures[s], params[s][THETA:], turn)
+        path(structures[s], params[s], turn, states[s], paths[s])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rolling_rows(y, at, structures, params, states, origins, paths):
+    """Fill `paths` (S, O, horizon) from each of the rising `origins`, run to from hour at[s] on.
+
+    `states` move to the last origin. NaN where an origin lies before at[s].
+    """
+    turn = np.empty((4, MAX_PAIRS))
+    for s in range(y.shape[0]):
+        rotations(structures[s], params[s][THETA:], turn)
+        hour = at[s]
+        for o in range(origins.size):
+            if origins[o] < hour:
+                paths[s, o] = math.nan
+                continue
+            advance(y[s][hour:origins[o]], structures[s], params[s], turn, states[s])
+            hour = origins[o]
+            path(structures[s], params[s], turn, states[s], paths[s, o])

@@ -13,6 +13,8 @@ from numba import njit
 from forecasting.kernels.linear import (
     FIRST,
     FIXED,
+    MAX_PAIRS,
+    PARAMS,
     RING,
     SECOND,
     SPEC,
@@ -24,7 +26,6 @@ from forecasting.kernels.linear import (
     rotations,
     state_size,
 )
-from forecasting.kernels.stability import MAX_PAIRS
 from forecasting.kernels.varpro import fit_structure
 from forecasting.types import FloatArray, IntArray
 
@@ -70,7 +71,7 @@ class Fits(NamedTuple):
 def empty_fits(series: int, width: int) -> Fits:
     """Room for the fits of `series` linear models with states of up to `width` numbers."""
     return Fits(
-        structures=np.zeros((series, SPEC), dtype=np.int64), params=np.zeros((series, THETA)),
+        structures=np.zeros((series, SPEC), dtype=np.int64), params=np.zeros((series, PARAMS)),
         states=np.zeros((series, width)), sigma2=np.full(series, np.nan),
         figures=np.zeros((series, FIGURES)), status=np.full(series, NO_FIT, dtype=np.int64),
     )
@@ -150,17 +151,17 @@ def consider(y, observed, spec, periods, tolerance, theta, ridge, b, best_spec, 
         figures[CRITERION] = own
         figures[CAPPED] = 1.0 if capped else 0.0
         best_spec[:] = spec
-        best[:] = theta
+        best[:THETA] = theta
         best_b[:initial_count(spec)] = b[:initial_count(spec)]
     return own
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def finish(y, observed, spec, periods, theta, b, centre, scale, state):
+def finish(y, observed, spec, params, b, centre, scale, state):
     """Run the filter from the initial states `b` to the end; state and variance in own units."""
     m, pairs = spec[RING], spec[FIRST] + spec[SECOND]
     turn = np.empty((4, MAX_PAIRS))
-    rotations(spec, periods, turn)
+    rotations(spec, params[THETA:], turn)
     state[:] = 0.0
     state[0] = b[0]
     first = 1
@@ -172,7 +173,7 @@ def finish(y, observed, spec, periods, theta, b, centre, scale, state):
     for i in range(pairs):
         state[FIXED + m + i] = b[first + m + 2 * i]
         state[FIXED + m + pairs + i] = b[first + m + 2 * i + 1]
-    squares = advance(y, spec, theta, turn, state)
+    squares = advance(y, spec, params, turn, state)
     if m > 0:
         mean = state[FIXED:FIXED + m].mean()
         state[0] += mean
@@ -184,7 +185,7 @@ def finish(y, observed, spec, periods, theta, b, centre, scale, state):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def refit_rows(y, periods, structures, params, states, sigma2, figures, status):
+def refit_rows(y, structures, params, states, sigma2, figures, status):
     """Fit each row of `y` (S, n) with the structure and from the parameters that its row holds.
 
     Parameters, states and figures are written into the rows; parameters of a row without a fit
@@ -199,20 +200,18 @@ def refit_rows(y, periods, structures, params, states, sigma2, figures, status):
         figures[s, CRITERION], figures[s, OBSERVED] = math.inf, observed
         if status[s] != FITTED:
             continue
-        spec[:], theta[:] = structures[s], params[s]
-        consider(hours[:n], observed, spec, periods, _REFIT_TOLERANCE, theta, ridge, b,
+        spec[:], theta[:] = structures[s], params[s][:THETA]
+        consider(hours[:n], observed, spec, params[s][THETA:], _REFIT_TOLERANCE, theta, ridge, b,
                  structures[s], params[s], best_b, figures[s])
-        settle(hours[:n], observed, periods, best_b, centre, scale, s, structures, params, states,
-               sigma2, figures, status)
+        settle(hours[:n], observed, best_b, centre, scale, s, structures, params, states, sigma2,
+               figures, status)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def settle(y, observed, periods, b, centre, scale, s, structures, params, states, sigma2, figures,
-           status):
+def settle(y, observed, b, centre, scale, s, structures, params, states, sigma2, figures, status):
     """State, variance and status of row `s` after a search that filled the rest of it."""
     status[s] = NO_FIT
     if figures[s, CRITERION] < math.inf:
-        sigma2[s] = finish(y, observed, structures[s], periods, params[s], b, centre, scale,
-                           states[s])
+        sigma2[s] = finish(y, observed, structures[s], params[s], b, centre, scale, states[s])
         if math.isfinite(sigma2[s]):
             status[s] = FITTED

@@ -23,7 +23,6 @@ from forecasting.kernels.linear import (
     TREND,
 )
 
-MAX_PAIRS = 32
 LIMIT = 1.0 - 1e-9
 
 

@@ -55,12 +55,11 @@ def fit_batch(y: FloatArray, periods: FloatArray) -> Fits:
     return fits
 
 
-def refit_batch(y: FloatArray, structures: IntArray, params: FloatArray,
-                periods: FloatArray) -> Fits:
+def refit_batch(y: FloatArray, structures: IntArray, params: FloatArray) -> Fits:
     """Fit each row of `y` (S, n) anew with a known structure, from known parameters."""
     fits = empty_fits(y.shape[0], _WIDTH)
     fits.structures[:], fits.params[:] = structures, params
-    refit_rows(np.ascontiguousarray(y), periods, *fits)
+    refit_rows(np.ascontiguousarray(y), *fits)
     return fits
 
 
@@ -88,19 +87,19 @@ def _search(y, observed, periods, best_spec, best, best_b, figures):
         for order in range(1, most + 1):
             if order > best_spec[count] + 2:
                 break
-            spec[:], theta[:] = best_spec, best
+            spec[:], theta[:] = best_spec, best[:THETA]
             spec[count] = order
             if theta[one] <= 0.0:
                 theta[one] = 0.01
             consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best,
                      best_b, figures)
-    spec[:], theta[:] = best_spec, best
+    spec[:], theta[:] = best_spec, best[:THETA]
     spec[AR] = 1 - spec[AR]
     theta[RHO] = 0.5 * spec[AR]
     consider(y, observed, spec, periods, _TOLERANCE, theta, ridge, b, best_spec, best, best_b,
              figures)
     for trend in range(1, 3):
-        spec[:], theta[:] = best_spec, best
+        spec[:], theta[:] = best_spec, best[:THETA]
         spec[TREND] = trend
         theta[ALPHA] = max(theta[ALPHA], 0.02)
         theta[BETA], theta[PHI] = 0.005, 0.95 if trend == 2 else 1.0
@@ -119,5 +118,6 @@ def search_batch(y, periods, structures, params, states, sigma2, figures, status
         if status[s] != FITTED:
             continue
         _search(hours[:n], observed, periods, structures[s], params[s], best_b, figures[s])
-        settle(hours[:n], observed, periods, best_b, centre, scale, s, structures, params, states,
-               sigma2, figures, status)
+        params[s][THETA:] = periods
+        settle(hours[:n], observed, best_b, centre, scale, s, structures, params, states, sigma2,
+               figures, status)

@@ -72,9 +72,9 @@ def refit_batch(y: FloatArray, structures: IntArray, params: FloatArray) -> Fits
 @njit(cache=True, nogil=True, error_model="numpy")
 def advance(y, dynamic, alpha, omega, state):
     """Move `state` (STATES,) through the adjusted hours `y`."""
-    fade = (1.0 - alpha) ** state[SEEN]
     for t in range(y.size):
         i = state[SEEN]
+        fade = (1.0 - alpha) ** i      # anew each hour: hour by hour has the bits of all at once
         predicted = state[LEVEL] + omega * (
             state[A] * fade + state[B] * (1.0 - fade * (1.0 - alpha)) / alpha)
         value = predicted if math.isnan(y[t]) else y[t]
@@ -85,7 +85,6 @@ def advance(y, dynamic, alpha, omega, state):
         state[MEAN] = mean
         state[LEVEL] = alpha * value + (1.0 - alpha) * state[LEVEL]
         state[SEEN] = i + 1.0
-        fade *= 1.0 - alpha
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -275,19 +274,20 @@ def fit_rows(y, m, warm, structures, params, states, sigma2, figures, status):
         figures[s, CRITERION], figures[s, OBSERVED] = math.inf, observed
         if status[s] != FITTED:
             continue
-        own, pattern = hours[:n], params[s, 2:]
+        own, pattern, season = hours[:n], params[s, 2:], m
         x[0], x[1], x[2] = 0.5, 0.0, 0.5
         first, last = 0, 3
         if warm:
             first, last = structures[s, 0], structures[s, 0]
             x[0], x[2] = params[s, 0], 1.0 - 1.0 / params[s, 1]
-            seasonal = structures[s, 1] > 0
+            season = structures[s, 1]
+            seasonal = season > 0
         else:
             seasonal = m >= 4 and n >= CYCLES * m and repeats(own, m)
         if seasonal:
-            seasonal_pattern(own, m, pattern)
+            seasonal_pattern(own, season, pattern)
             for t in range(n):
-                own[t] -= pattern[t % m]
+                own[t] -= pattern[t % season]
         else:
             pattern[:] = 0.0
         model, value = _search(own, observed, first, last, x, best_x, figures[s])
@@ -297,7 +297,7 @@ def fit_rows(y, m, warm, structures, params, states, sigma2, figures, status):
         alpha, omega = best_x[0], best_x[2]
         begin(own, model >= 2, alpha, best_x[1], states[s])
         advance(own[1:], model >= 2, alpha, omega, states[s])
-        structures[s, 0], structures[s, 1] = model, m if seasonal else 0
+        structures[s, 0], structures[s, 1] = model, season if seasonal else 0
         params[s, 0], params[s, 1] = alpha, 1.0 / (1.0 - omega)
         in_own_units(states[s], alpha, omega, centre, scale)
         for k in range(pattern.size):
@@ -318,22 +318,55 @@ def in_own_units(state, alpha, omega, centre, scale):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run_batch(y, structures, params, states):
-    """Move every row of `states` (S, STATES) through its row of the new hours `y`, in place."""
-    adjusted = np.empty(y.shape[1])
-    for s in range(y.shape[0]):
-        m, seen = structures[s, 1], int(states[s, SEEN])
-        for t in range(y.shape[1]):
-            adjusted[t] = y[s, t] - (params[s, 2 + (seen + t) % m] if m > 0 else 0.0)
-        advance(adjusted, structures[s, 0] >= 2, params[s, 0], 1.0 - 1.0 / params[s, 1], states[s])
+def _adjusted(y, spec, params, seen, out):
+    """The hours `y` after `seen` others, less their pattern; into the front of `out`."""
+    m = spec[1]
+    for t in range(y.size):
+        out[t] = y[t] - (params[2 + (seen + t) % m] if m > 0 else 0.0)
+    return out[:y.size]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def paths_batch(structures, params, states, forecasts):
-    """Fill `forecasts` (S, horizon) with those of the hours that follow every row of `states`."""
+def _path_of(spec, params, state, forecasts):
+    """Fill `forecasts` (horizon,) with those of the hours that follow `state`, pattern added."""
+    m, seen = spec[1], int(state[SEEN])
+    path(spec[0] >= 2, params[0], 1.0 - 1.0 / params[1], state, forecasts)
+    if m > 0:
+        for t in range(forecasts.size):
+            forecasts[t] += params[2 + (seen + t) % m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_rows(y, at, structures, params, states):
+    """Move every row of `states` (S, ·) through the hours y[s, at[s]:] of its row, in place."""
+    room = np.empty(y.shape[1])
+    for s in range(y.shape[0]):
+        spec, own = structures[s], params[s]
+        hours = _adjusted(y[s][at[s]:], spec, own, int(states[s, SEEN]), room)
+        advance(hours, spec[0] >= 2, own[0], 1.0 - 1.0 / own[1], states[s])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def path_rows(structures, params, states, paths):
+    """Fill `paths` (S, horizon) with forecasts of the hours that follow every row of `states`."""
     for s in range(states.shape[0]):
-        m, seen = structures[s, 1], int(states[s, SEEN])
-        path(structures[s, 0] >= 2, params[s, 0], 1.0 - 1.0 / params[s, 1], states[s], forecasts[s])
-        if m > 0:
-            for t in range(forecasts.shape[1]):
-                forecasts[s, t] += params[s, 2 + (seen + t) % m]
+        _path_of(structures[s], params[s], states[s], paths[s])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def rolling_rows(y, at, structures, params, states, origins, paths):
+    """Fill `paths` (S, O, horizon) from each of the rising `origins`, run to from hour at[s] on.
+
+    `states` move to the last origin. NaN where an origin lies before at[s].
+    """
+    room = np.empty(y.shape[1])
+    for s in range(y.shape[0]):
+        spec, own, hour = structures[s], params[s], at[s]
+        for o in range(origins.size):
+            if origins[o] < hour:
+                paths[s, o] = math.nan
+                continue
+            hours = _adjusted(y[s][hour:origins[o]], spec, own, int(states[s, SEEN]), room)
+            advance(hours, spec[0] >= 2, own[0], 1.0 - 1.0 / own[1], states[s])
+            hour = origins[o]
+            _path_of(spec, own, states[s], paths[s, o])

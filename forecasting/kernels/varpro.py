@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from forecasting.kernels.linear import (
+    MAX_PAIRS,
     ONE_A,
     THETA,
     TREND,
@@ -23,7 +24,7 @@ from forecasting.kernels.linear import (
     sensitivities,
     state_size,
 )
-from forecasting.kernels.stability import MAX_PAIRS, stable
+from forecasting.kernels.stability import stable
 
 LOWER = np.array([1e-4, 1e-4, 0.8, 1e-4, 0.0, 1e-5, -0.1, 1e-5, -0.1])
 UPPER = np.array([0.9999, 0.5, 0.98, 0.9, 0.95, 0.3, 0.1, 0.3, 0.1])
