@@ -44,9 +44,9 @@ def made(member: str, structure: Any, parameters: Any, state: Any, **more: Any) 
                     **values)
 
 
-def ring() -> FloatArray:
+def ring(newest: int = 13) -> FloatArray:
     """The pattern as smoothing keeps it: the newest hour of the window, 13:00, first."""
-    return SWING * DAY[(13 - np.arange(24)) % 24]
+    return SWING * DAY[(newest - np.arange(24)) % 24]
 
 
 def ets(trend: str = "N", phi: float = 1.0, season: str = "A") -> Document:
@@ -59,9 +59,9 @@ def ets(trend: str = "N", phi: float = 1.0, season: str = "A") -> Document:
 
 def arima(*, mean: float = 0.0, drift: float = 0.0, **orders: int) -> Document:
     """Without moving averages: the state is the last difference, what it and those before it will
-    bring in the next hours, and the last values."""
+    bring in the next hours, and the values before it."""
     kind = {"p": 0, "d": 0, "q": 0, "P": 0, "D": 0, "Q": 0, "m": 24} | orders
-    past = LEVEL - drift * N + ring() if kind["D"] else np.zeros(0)     # what drift leaves
+    past = LEVEL - drift * N + ring(12) if kind["D"] else np.zeros(0)     # what drift leaves
     seasonal_ar = np.full(kind["P"], 0.5)
     brought = 0.5 * SWING * DAY[(14 + np.arange(23)) % 24]
     last = np.concatenate(([SWING * DAY[13]], brought)) if kind["P"] else np.zeros(1)
