@@ -34,12 +34,12 @@ class Kernels(NamedTuple):
 def stack(rows: Sequence[Row]) -> Rows:
     """At least one row as a batch, padded with zeros."""
     width = [max(row[part].size for row in rows) for part in range(3)]
-    whole = Rows(np.zeros((len(rows), width[0]), dtype=np.int64),
+    batch = Rows(np.zeros((len(rows), width[0]), dtype=np.int64),
                  np.zeros((len(rows), width[1])), np.zeros((len(rows), width[2])))
     for s, row in enumerate(rows):
-        for part, own in zip(whole, row, strict=True):
+        for part, own in zip(batch, row, strict=True):
             part[s, :own.size] = own
-    return whole
+    return batch
 
 
 def row_of(fits: Fits, s: int) -> Row:
@@ -54,10 +54,15 @@ def hours_of(y: FloatArray) -> FloatArray:
     return np.ascontiguousarray(y, dtype=np.float64)
 
 
+def whole(values: IntArray) -> IntArray:
+    """Whole numbers as the kernels take them."""
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
 def run(kernels: Kernels, y: FloatArray, at: IntArray, rows: Rows) -> FloatArray:
     """States (S, c) after the hours y[s, at[s]:] of each row of `y` (S, n), NaN = not observed."""
     states = np.array(rows.states, order="C")
-    kernels.run(hours_of(y), _whole(at), *_contiguous(rows)[:2], states)
+    kernels.run(hours_of(y), whole(at), *_contiguous(rows)[:2], states)
     return states
 
 
@@ -76,13 +81,9 @@ def rolling(kernels: Kernels, y: FloatArray, at: IntArray, rows: Rows, origins: 
     """
     found = np.empty((y.shape[0], len(origins), horizon))
     states = np.array(rows.states, order="C")
-    kernels.rolling(hours_of(y), _whole(at), *_contiguous(rows)[:2], states, _whole(origins), found)
+    kernels.rolling(hours_of(y), whole(at), *_contiguous(rows)[:2], states, whole(origins), found)
     return found
 
 
 def _contiguous(rows: Rows) -> tuple[IntArray, FloatArray, FloatArray]:
-    return _whole(rows.structures), hours_of(rows.params), hours_of(rows.states)
-
-
-def _whole(values: IntArray) -> IntArray:
-    return np.ascontiguousarray(values, dtype=np.int64)
+    return whole(rows.structures), hours_of(rows.params), hours_of(rows.states)
