@@ -9,16 +9,16 @@ Arrays of at most eight finite numbers are JSON lists; longer ones, or with gaps
 little-endian float64 under the key "f8". NaN and Infinity tokens never occur.
 """
 
-import base64
 import binascii
 import hashlib
-import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import orjson
 
 from forecasting.config import KNOWN_MEMBERS
 from forecasting.types import DocumentError, FloatArray, Values
@@ -28,10 +28,12 @@ VERSION = 1
 ENSEMBLE = "ensemble"
 
 _LIST_MAX = 8
-_FIELDS = (
+_F8 = np.dtype("<f8")
+_FIELDS = {
     "engine", "figures", "fitted_state", "grid", "member", "parameters", "provenance", "schema",
     "sigma2", "state", "structure", "version",
-)
+}
+_MEMBERS = {*KNOWN_MEMBERS, ENSEMBLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +117,10 @@ def loads(text: str) -> Document:
             f"schema {body.get('schema')!r} version {body.get('version')!r} is not"
             f" {SCHEMA!r} version {VERSION}: refit the model with this release"
         )
-    if sorted(body) != sorted(_FIELDS):
-        odd = sorted(set(body) ^ set(_FIELDS))
+    if body.keys() != _FIELDS:
+        odd = sorted(body.keys() ^ _FIELDS)
         raise DocumentError(f"missing or unknown fields: {', '.join(odd)}")
-    if body["member"] not in (*KNOWN_MEMBERS, ENSEMBLE):
+    if body["member"] not in _MEMBERS:
         raise DocumentError(f"unknown member {body['member']!r}")
     return Document(
         member=body["member"],
@@ -151,17 +153,18 @@ def load_state(text: str) -> Values:
     return state
 
 
-def state_hash(states: Mapping[str, str]) -> str:
-    """SHA-256 (hex) over the states' JSON by member name: what a forecast was made from."""
-    return hashlib.sha256(_canonical(dict(states)).encode()).hexdigest()
+def state_hash(states: Mapping[str, bytes]) -> str:
+    """SHA-256 (hex) over the members' states by name: what a forecast was made from."""
+    return hashlib.sha256(b"".join(
+        f"{name}:{len(states[name])}:".encode() + states[name] for name in sorted(states)
+    )).hexdigest()
 
 
 def _canonical(body: Values) -> str:
     try:
-        return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False,
-                          ensure_ascii=False)
-    except ValueError as error:
-        raise DocumentError("a number of the model is not finite; it cannot be stored") from error
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise DocumentError(f"the model cannot be stored as JSON: {error}") from error
 
 
 def _encode(value: Any) -> Any:
@@ -169,15 +172,21 @@ def _encode(value: Any) -> Any:
         return {str(key): _encode(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return _encode_array(value)
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, (float, np.floating)):
+        return _finite(float(value))
     if isinstance(value, (list, tuple)):
         return {"items": [_encode(item) for item in value]}
-    if isinstance(value, np.floating):
-        return float(value)
     if isinstance(value, np.integer):
         return int(value)
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
     raise DocumentError(f"{type(value).__name__} has no place in a model document")
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise DocumentError("a number of the model is not finite; it cannot be stored")
+    return number
 
 
 def _encode_array(array: FloatArray) -> Any:
@@ -185,20 +194,24 @@ def _encode_array(array: FloatArray) -> Any:
     if numbers.ndim != 1:
         raise DocumentError(f"arrays have one axis in a model document, not {numbers.ndim}")
     if numbers.size <= _LIST_MAX and np.isfinite(numbers).all():
-        return [float(number) for number in numbers]
-    return {"f8": base64.b64encode(numbers.tobytes()).decode("ascii")}
+        return numbers.tolist()
+    return {"f8": binascii.b2a_base64(numbers.tobytes(), newline=False).decode("ascii")}
 
 
 def _decode(value: Any) -> Any:
-    if isinstance(value, list):
-        return _decode_list(value)
-    if not isinstance(value, dict):
-        return value
-    if set(value) == {"f8"}:
-        return _decode_base64(value["f8"])
-    if set(value) == {"items"}:
-        return tuple(_decode(item) for item in value["items"])
-    return {key: _decode(item) for key, item in value.items()}
+    if isinstance(value, dict):
+        return _decode_named(value)
+    return _decode_list(value) if isinstance(value, list) else value
+
+
+def _decode_named(values: dict[str, Any]) -> Any:
+    if len(values) == 1:
+        if "f8" in values:
+            return _decode_base64(values["f8"])
+        if "items" in values:
+            return tuple(_decode(item) for item in values["items"])
+    return {key: _decode(item) if isinstance(item, (dict, list)) else item
+            for key, item in values.items()}
 
 
 def _decode_list(numbers: list[Any]) -> FloatArray:
@@ -209,23 +222,20 @@ def _decode_list(numbers: list[Any]) -> FloatArray:
 
 def _decode_base64(text: Any) -> FloatArray:
     try:
-        return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8").astype(np.float64)
+        return np.frombuffer(binascii.a2b_base64(text, strict_mode=True), dtype=_F8).astype(
+            np.float64)
     except (binascii.Error, TypeError, ValueError) as error:
         raise DocumentError("an array of the document is not base64 of float64") from error
 
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        body = json.loads(text, parse_constant=_refuse_token)
-    except json.JSONDecodeError as error:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
         raise DocumentError(f"not JSON: {error}") from error
     if not isinstance(body, dict):
         raise DocumentError("a model document is a JSON object")
     return body
-
-
-def _refuse_token(token: str) -> float:
-    raise DocumentError(f"{token} cannot stand in a model document")
 
 
 def _typed(body: dict[str, Any], name: str, kind: Any) -> Any:
@@ -263,18 +273,21 @@ def _grid(body: dict[str, Any]) -> GridFacts:
             missing=int(body["missing"]),
             holdback=int(body["holdback"]),
         )
+        last = read_hour(body["last"])
     except (KeyError, TypeError, ValueError) as error:
         raise DocumentError(f"the document's grid cannot be read: {error}") from error
-    if grid.freq != "h" or body.get("last") != hour_text(grid.last):
+    if grid.freq != "h" or last != grid.last:
         raise DocumentError("the document's grid contradicts itself")
     return grid
 
 
 def hour_text(hour: datetime) -> str:
     """An hour as documents write it."""
-    return hour.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{hour.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"
 
 
 def read_hour(text: str) -> datetime:
     """Inverse of `hour_text`."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    if not (isinstance(text, str) and text.endswith("Z")):
+        raise ValueError(f"{text!r} is not in UTC")
+    return datetime.fromisoformat(text)

@@ -1,45 +1,67 @@
-"""Members combined: weights per horizon bucket, calibrated intervals, one forecast.
+"""Members combined: weights per horizon bucket, calibrated intervals, one forecast a series.
 
 Weights begin at a prior that other subjects' data set, and move with the series' own
 rolling-origin errors as far as the number of origins allows. A member that errs far beyond the
 others is left out and the reason recorded. Forecasting is a pure function of the documents and the
-hours since: the same input gives the same bytes.
+hours since: the same input gives the same bytes, whatever other series are in the panel and
+however many threads work on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
 from clinical.vitals import VitalSpec
-from forecasting import intervals, members
-from forecasting.config import BUCKETS, EngineConfig, config_hash
-from forecasting.documents import ENSEMBLE, Document, GridFacts, dump_state, state_hash
-from forecasting.grid import HOUR_S, data_hash
-from forecasting.intervals import Bounds, Calibration, buckets_of
+from forecasting import intervals, stacks
+from forecasting.config import BUCKETS, KNOWN_MEMBERS, EngineConfig
+from forecasting.documents import Document, state_hash
+from forecasting.intervals import Bounds, Calibration
+from forecasting.kernels import pool
 from forecasting.members import Provenance
-from forecasting.profile import rhythm_strength
+from forecasting.panel import Panel
 from forecasting.types import FitRefused, FloatArray, Values
-from forecasting.weights import (
-    bucket_errors,
-    left_out_reasons,
-    mean_over_day,
-    prior_weights,
-    renormalised,
-    weigh,
-)
+from forecasting.weighing import limits, weigh_panel
+from forecasting.weights import along_leads, mean_over_day, renormalised
 
-STRIDE = 3
-"""Hours between rolling origins; errors of neighbouring ones say nearly the same."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What training left of one series; `absent` are the caller's reasons for missing members."""
+
+    ensemble: Document
+    members: Mapping[str, Document]
+    absent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelForecast:
+    """Forecasts of the `horizon` hours (H) that follow a panel, a row each of S series.
+
+    `point` (S, H) is the median, NaN where `refused` says why there is none ("" elsewhere);
+    `bounds` (lower, upper) per level. `paths` (S, M, H) are what the members `names` gave, NaN
+    where one is absent, for the reason in `absent`; `weights` (S, M, B) what they counted for.
+    `state_hashes` tell the states that the forecasts start from.
+    """
+
+    point: FloatArray
+    bounds: Bounds
+    names: tuple[str, ...]
+    paths: FloatArray
+    weights: FloatArray
+    absent: list[dict[str, str]]
+    refused: list[str]
+    state_hashes: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Forecast of the hours that follow the last one given.
+    """One series' row of a panel's forecast.
 
     `point` (horizon,) is the median; `bounds` (lower, upper) per level; `members` what each gave
-    and counted for; `absent` why others did not; `states` the members' states as stored JSON.
+    and counted for; `absent` why others did not.
     """
 
     point: FloatArray
@@ -47,7 +69,6 @@ class Forecast:
     members: dict[str, Values]
     absent: dict[str, str]
     state_hash: str
-    states: dict[str, str]
 
 
 def fit_ensemble(documents: Mapping[str, Document], y: FloatArray, *, start: datetime,
@@ -60,41 +81,11 @@ def fit_ensemble(documents: Mapping[str, Document], y: FloatArray, *, start: dat
     members that have no document. FitRefused where no member is left.
     """
     if not documents:
-        raise FitRefused("no member could be fitted: " + "; ".join(
-            f"{name}: {why}" for name, why in sorted(absent.items())))
-    names = tuple(name for name in config.members if name in documents)
-    horizon = config.horizon
-    origins = rolling_origins(y.size, config)
-    seen = np.array([np.nanmin(y), np.nanmax(y)])
-    paths = {
-        name: _tamed(members.rolling_paths(documents[name], y, start, origins, horizon, config),
-                     seen, vital)
-        for name in names
-    }
-    actual = _actual(y, origins, horizon)
-    errors = {name: bucket_errors(actual - paths[name]) for name in names}
-    left_out = left_out_reasons(errors)
-    rhythm = rhythm_strength(y, config.season)
-    weights = weigh({name: errors[name] for name in names if name not in left_out},
-                       prior_weights(rhythm), len(origins), config.shrinkage)
-    point = _combined(weights, paths, (len(origins), horizon))
-    phases = (np.array(origins, dtype=np.int64)[:, None] + np.arange(horizon)) % config.season
-    calibration = intervals.calibrate(actual - point, phases, y, season=config.season,
-                                      levels=config.levels)
-    return Document(
-        member=ENSEMBLE, engine="native",
-        structure={"members": names, "season": config.season},
-        parameters={"weights": weights, "errors": errors, "seen": seen,
-                    "rhythm_strength": rhythm, "error": bucket_errors(actual - point),
-                    **_calibration_values(calibration)},
-        state={}, fitted_state=None, sigma2=_mean_square(actual - point),
-        grid=GridFacts(season=config.seasons, first=start, n=int(y.size),
-                       missing=int(np.isnan(y).sum()), holdback=0),
-        figures={"origins": len(origins), "left_out": left_out, "absent": dict(absent)},
-        provenance={"code_version": provenance.code_version, "seed": provenance.seed,
-                    "library_versions": {"numpy": str(np.__version__)},
-                    "data_hash": data_hash(y), "config_hash": config_hash(config)},
-    )
+        raise FitRefused(_nobody("no member could be fitted", absent))
+    panel = Panel(start=start, y=y[None], config=config, vital=vital)
+    models = [stacks.of_fitted_states(name, {0: documents[name]}, start)
+              for name in config.members if name in documents]
+    return weigh_panel(panel, models, absent=[absent], provenance=provenance)[0]
 
 
 def forecast_ensemble(ensemble: Document, documents: Mapping[str, Document], *,
@@ -108,44 +99,46 @@ def forecast_ensemble(ensemble: Document, documents: Mapping[str, Document], *,
     forecast cannot be used, are absent with a reason (`absent` gives the caller's), and the
     weights of the others fill up. FitRefused where none is left.
     """
-    begin = since or ensemble.grid.cutoff
-    end_hour = _hours_between(ensemble.grid.first, begin) + y_since.size
-    reasons = _absent_reasons(ensemble, documents, absent or {})
-    seen = _extended(ensemble.parameters["seen"], y_since)
-    paths: dict[str, FloatArray] = {}
-    states: dict[str, str] = {}
-    for name in sorted(ensemble.parameters["weights"]):
-        if name not in documents:
-            continue
-        try:
-            moved = _moved(documents[name], begin, y_since)
-            paths[name] = _usable_path(moved, horizon, seen, vital)
-            states[name] = dump_state(moved.state)
-        except FitRefused as refusal:
-            reasons[name] = str(refusal)
-    if not paths:
-        raise FitRefused("no member can forecast: " + "; ".join(
-            f"{name}: {why}" for name, why in sorted(reasons.items())))
-    weights = renormalised({name: ensemble.parameters["weights"][name] for name in paths})
-    combined = _combined(weights, {name: path[None, :] for name, path in paths.items()},
-                         (1, horizon))[0]
-    point = _tamed(combined, seen, vital)     # a weighted mean may round past the limits again
-    phases = (end_hour + np.arange(horizon)) % ensemble.structure["season"]
+    panel = Panel(start=since or ensemble.grid.cutoff, y=y_since[None], vital=vital,
+                  config=EngineConfig(horizon=horizon, levels=levels))
+    stored = Stored(ensemble=ensemble, members=documents, absent=absent or {})
+    made = forecast_panel(panel, [stored])
+    if made.refused[0]:
+        raise FitRefused(made.refused[0])
+    return row_of(made, 0)
+
+
+def forecast_panel(panel: Panel, stored: Sequence[Stored], *, threads: int = 1) -> PanelForecast:
+    """Forecast the hours that follow each series of the panel from its stored documents.
+
+    The panel's hours must reach back to the end of every document that is to be used; its
+    configuration gives horizon and levels. ConfigError for levels that were not calibrated.
+    """
+    weighed = {name for each in stored for name in each.ensemble.parameters["weights"]}
+    names = tuple(name for name in KNOWN_MEMBERS if name in weighed)
+
+    def chunk(rows: slice) -> PanelForecast:
+        return _forecast_chunk(panel.part(rows), stored[rows], names)
+
+    with ThreadPoolExecutor(max_workers=threads) as workers:
+        return _joined(list(workers.map(chunk, panel.chunks(threads))), panel, names)
+
+
+def row_of(made: PanelForecast, s: int) -> Forecast:
+    """The forecast of series `s` alone."""
+    present = [m for m in range(len(made.names)) if not np.isnan(made.paths[s, m]).all()]
     return Forecast(
-        point=point,
-        bounds=intervals.bounds(point, phases, _calibration(ensemble), levels=levels, vital=vital),
-        members={name: {"weights": _named_weights(weights[name]), "path": paths[name].tolist()}
-                 for name in paths},
-        absent=dict(sorted(reasons.items())),
-        state_hash=state_hash(states),
-        states=states,
-    )
+        point=made.point[s],
+        bounds={level: (lower[s], upper[s]) for level, (lower, upper) in made.bounds.items()},
+        members={made.names[m]: {"weights": _named_weights(made.weights[s, m]),
+                                 "path": made.paths[s, m].tolist()} for m in present},
+        absent=made.absent[s], state_hash=made.state_hashes[s])
 
 
 def champion(ensemble: Document) -> tuple[str, str]:
     """The member with the lowest rolling-origin error over all leads, and why it is."""
     weights: Mapping[str, FloatArray] = ensemble.parameters["weights"]
-    errors = {name: mean_over_day(ensemble.parameters["errors"][name]) for name in weights}
+    errors = {name: float(mean_over_day(ensemble.parameters["errors"][name])) for name in weights}
     known = {name: error for name, error in errors.items() if not np.isnan(error)}
     if known:
         best = min(sorted(known), key=lambda name: known[name])
@@ -155,95 +148,142 @@ def champion(ensemble: Document) -> tuple[str, str]:
     return best, "largest prior weight: the window is too short for rolling origins"
 
 
-def rolling_origins(n: int, config: EngineConfig) -> tuple[int, ...]:
-    """Hour indices inside the held-back end of a window of `n` from which errors are measured."""
-    held = members.holdback_hours(n, config)
-    return tuple(range(n - held, n, STRIDE))
+def _forecast_chunk(panel: Panel, stored: Sequence[Stored],
+                    names: tuple[str, ...]) -> PanelForecast:
+    shape = panel.series, len(names), panel.config.horizon
+    paths, absent = np.full(shape, np.nan), [_absent_reasons(each) for each in stored]
+    states: list[dict[str, bytes]] = [{} for _ in stored]
+    seen = _seen(panel, stored)
+    for m, name in enumerate(names):
+        path = _paths_of(name, panel, stored, absent, states)
+        paths[:, m] = _within(path, *seen)
+    present = ~np.isnan(paths).any(axis=2)
+    weights = renormalised(_weights_of(stored, names), present)
+    combined = np.empty((panel.series, 1, panel.config.horizon))
+    pool.combine(np.ascontiguousarray(paths.transpose(1, 0, 2))[:, :, None],
+                 along_leads(weights, panel.config.horizon), combined)
+    point = _within(combined[:, 0], *seen)     # a mean may round past the limits again
+    refused = ["" if some else _nobody("no member can forecast", why)
+               for some, why in zip(present.any(axis=1), absent, strict=True)]
+    return PanelForecast(
+        point=point, bounds=_bounds(panel, stored, point), names=names, paths=paths,
+        weights=weights, refused=refused, absent=[dict(sorted(why.items())) for why in absent],
+        state_hashes=[state_hash(each) for each in states])
 
 
-def _actual(y: FloatArray, origins: tuple[int, ...], horizon: int) -> FloatArray:
-    """Observed hours after each origin, (origins, horizon); NaN beyond the window and in gaps."""
-    padded = np.concatenate((y, np.full(horizon, np.nan)))
-    return np.array([padded[o:o + horizon] for o in origins]).reshape(len(origins), horizon)
+def _paths_of(name: str, panel: Panel, stored: Sequence[Stored], absent: list[dict[str, str]],
+              states: list[dict[str, bytes]]) -> FloatArray:
+    """What member `name` forecasts, (S, H); reasons and states are entered by series."""
+    usable: dict[int, Document] = {}
+    for s, each in enumerate(stored):
+        document = each.members.get(name)
+        if document is None or name not in each.ensemble.parameters["weights"]:
+            continue
+        why = _out_of_reach(stacks.hour_of(panel.start, document.grid.cutoff), panel.hours)
+        if why:
+            absent[s][name] = why
+        else:
+            usable[s] = document
+    path = np.full((panel.series, panel.config.horizon), np.nan)
+    moved = stacks.moved(stacks.of_states(name, usable, panel.start), panel, path)
+    finite = np.isfinite(path).all(axis=1)
+    path[~finite] = np.nan
+    for s, state in moved.items():
+        if finite[s]:
+            states[s][name] = state
+        else:
+            absent[s][name] = "its forecast is not finite"
+    return path
 
 
-def _combined(weights: Mapping[str, FloatArray], paths: Mapping[str, FloatArray],
-              shape: tuple[int, int]) -> FloatArray:
-    """Weighted mean of paths (rows, horizon); a row's missing members are filled up by the rest."""
-    buckets = buckets_of(np.arange(1, shape[1] + 1))
-    total, counted = np.zeros(shape), np.zeros(shape)
-    for name, weight in weights.items():
-        known = ~np.isnan(paths[name])
-        total += np.where(known, paths[name], 0.0) * weight[buckets]
-        counted += known * weight[buckets]
-    combined = np.full(shape, np.nan)
-    np.divide(total, counted, out=combined, where=counted > 0)
-    return combined
+def _out_of_reach(hour: int, hours: int) -> str:
+    """Why a state at `hour` of a window of `hours` cannot be moved through it; "" if it can."""
+    if hour < 0:
+        return f"its state ends {-hour} h before the hours that were given"
+    if hour > hours:
+        return f"its state ends {hour - hours} h after the forecast begins"
+    return ""
 
 
-def _tamed(paths: FloatArray, seen: FloatArray, vital: VitalSpec | None) -> FloatArray:
-    """Paths within twice the range around what was `seen` (least, greatest), and within the vital.
-
-    What a recursion with an unstable parameter says beyond that is not a forecast.
-    """
-    room = 2 * (seen[1] - seen[0])
-    tamed = np.clip(paths, seen[0] - room, seen[1] + room)
-    return tamed if vital is None else np.clip(tamed, vital.low, vital.high)
-
-
-def _extended(seen: FloatArray, y_since: FloatArray) -> FloatArray:
-    known = np.concatenate((seen, y_since[~np.isnan(y_since)]))
-    return np.array([known.min(), known.max()])
+def _seen(panel: Panel, stored: Sequence[Stored]) -> tuple[FloatArray, FloatArray]:
+    """Limits of the forecasts (S,), from what was seen in training and since."""
+    seen = np.array([each.ensemble.parameters["seen"] for each in stored]).reshape(-1, 2)
+    known = ~np.isnan(panel.y)
+    low = np.where(known, panel.y, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, panel.y, -np.inf).max(axis=1, initial=-np.inf)
+    return limits(np.minimum(low, seen[:, 0]), np.maximum(high, seen[:, 1]), panel.vital)
 
 
-def _moved(document: Document, begin: datetime, y_since: FloatArray) -> Document:
-    """The document updated with the hours of `y_since` that it has not seen."""
-    offset = _hours_between(begin, document.grid.cutoff)
-    if offset < 0:
-        raise FitRefused(f"its state ends {-offset} h before the hours that were given")
-    if offset > y_since.size:
-        raise FitRefused(f"its state ends {offset - y_since.size} h after the forecast begins")
-    return members.update(document, y_since[offset:])
+def _within(path: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    return np.clip(path, low[:, None], high[:, None])
 
 
-def _usable_path(document: Document, horizon: int, seen: FloatArray,
-                 vital: VitalSpec | None) -> FloatArray:
-    path = members.forecast(document, horizon)
-    if not np.isfinite(path).all():
-        raise FitRefused("its forecast is not finite")
-    return _tamed(path, seen, vital)
+def _weights_of(stored: Sequence[Stored], names: tuple[str, ...]) -> FloatArray:
+    """Stored weights (S, M, B), 0 for members without."""
+    weights = np.zeros((len(stored), len(names), len(BUCKETS)))
+    places = {name: m for m, name in enumerate(names)}
+    for s, each in enumerate(stored):
+        for name, own in each.ensemble.parameters["weights"].items():
+            weights[s, places[name]] = own
+    return weights
 
 
-def _absent_reasons(ensemble: Document, documents: Mapping[str, Document],
-                    given: Mapping[str, str]) -> dict[str, str]:
+def _bounds(panel: Panel, stored: Sequence[Stored], point: FloatArray) -> Bounds:
+    """Bounds of every series; those of one season in one go."""
+    shape, levels = point.shape, sorted(panel.config.levels)
+    found = {level: (np.full(shape, np.nan), np.full(shape, np.nan)) for level in levels}
+    by_season: dict[int, list[int]] = {}
+    for s, each in enumerate(stored):
+        by_season.setdefault(each.ensemble.parameters["rhythm"].size, []).append(s)
+    for rows in by_season.values():
+        ensembles = [stored[s].ensemble for s in rows]
+        phases = np.array([stacks.hour_of(each.grid.first, panel.end) for each in ensembles])
+        made = intervals.bounds(point[rows], phases, _calibration(ensembles),
+                                levels=panel.config.levels, vital=panel.vital)
+        for level, (lower, upper) in made.items():
+            found[level][0][rows], found[level][1][rows] = lower, upper
+    return found
+
+
+def _calibration(ensembles: Sequence[Document]) -> Calibration:
+    parameters = [each.parameters for each in ensembles]
+    levels = set.intersection(*({*each["quantiles"]} for each in parameters))
+    return Calibration(
+        scale=np.array([each["scale"] for each in parameters]),
+        rhythm=np.array([each["rhythm"] for each in parameters]),
+        quantiles={int(level): np.array([each["quantiles"][level] for each in parameters])
+                   for level in levels})
+
+
+def _joined(parts: Sequence[PanelForecast], panel: Panel, names: tuple[str, ...]) -> PanelForecast:
+    empty = np.zeros((0, panel.config.horizon))
+    bounds = {level: tuple(np.concatenate([empty, *(part.bounds[level][side] for part in parts)])
+                           for side in range(2)) for level in sorted(panel.config.levels)}
+    return PanelForecast(
+        point=np.concatenate([empty, *(part.point for part in parts)]),
+        bounds={level: (lower, upper) for level, (lower, upper) in bounds.items()}, names=names,
+        paths=np.concatenate([np.zeros((0, len(names), panel.config.horizon)),
+                              *(part.paths for part in parts)]),
+        weights=np.concatenate([np.zeros((0, len(names), len(BUCKETS))),
+                                *(part.weights for part in parts)]),
+        absent=[why for part in parts for why in part.absent],
+        refused=[why for part in parts for why in part.refused],
+        state_hashes=[each for part in parts for each in part.state_hashes])
+
+
+def _absent_reasons(stored: Stored) -> dict[str, str]:
+    ensemble, documents = stored.ensemble, stored.members
     reasons = {**ensemble.figures["absent"], **ensemble.figures["left_out"]}
     for name in ensemble.parameters["weights"]:
         if name not in documents:
             reasons[name] = "no document"
-    return {**reasons, **{name: why for name, why in given.items() if name not in documents}}
+    return {**reasons,
+            **{name: why for name, why in stored.absent.items() if name not in documents}}
 
 
-def _calibration_values(calibration: Calibration) -> Values:
-    return {"scale": calibration.scale, "rhythm": calibration.rhythm,
-            "quantiles": {str(level): np.array(pair)
-                          for level, pair in calibration.quantiles.items()}}
-
-
-def _calibration(ensemble: Document) -> Calibration:
-    parameters = ensemble.parameters
-    quantiles = {int(level): (float(pair[0]), float(pair[1]))
-                 for level, pair in parameters["quantiles"].items()}
-    return Calibration(scale=parameters["scale"], rhythm=parameters["rhythm"], quantiles=quantiles)
+def _nobody(what: str, reasons: Mapping[str, str]) -> str:
+    return f"{what}: " + "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
 
 
 def _named_weights(weights: FloatArray) -> dict[str, float]:
     return dict(zip(BUCKETS, weights.tolist(), strict=True))
-
-
-def _mean_square(errors: FloatArray) -> float:
-    known = errors[~np.isnan(errors)]
-    return float(np.mean(known ** 2)) if known.size else 0.0
-
-
-def _hours_between(first: datetime, second: datetime) -> int:
-    return int((second - first).total_seconds()) // HOUR_S

@@ -4,19 +4,20 @@ An error is divided by a scale of its horizon bucket and hour of day; quantiles 
 pooled over origins and leads, times the scale of a future hour give its bounds. Scores of one
 window are few and overlap, so scale and quantiles are shrunk towards common ones. Bounds contain
 the point forecast, never cross, are no narrower than the vital's resolution and stay in its
-plausible range.
+plausible range. Everything is for S series at once, a row each.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from clinical.vitals import VitalSpec
-from forecasting.baselines import DAY, trailing_means
+from forecasting.baselines import DAY
 from forecasting.config import BUCKETS
-from forecasting.profile import daily_pattern
+from forecasting.kernels import pool
+from forecasting.panel import first_observed
 from forecasting.types import ConfigError, FloatArray, IntArray
+from forecasting.weights import buckets_of
 
 Bounds = dict[int, tuple[FloatArray, FloatArray]]
 
@@ -33,50 +34,53 @@ PRIOR_QUANTILES = {50: 0.85, 80: 1.9, 95: 3.3}       # of |error| / mean |error|
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """`scale` of shape (buckets,) in the vital's unit; `rhythm` of shape (season,) around 1;
-    `quantiles` of the scaled errors, (lower, upper) per level."""
+    """`scale` of shape (S, buckets) in the vital's unit; `rhythm` of shape (S, season) around 1;
+    `quantiles` of the scaled errors per level, of shape (S, 2): lower and upper."""
 
     scale: FloatArray
     rhythm: FloatArray
-    quantiles: Mapping[int, tuple[float, float]]
+    quantiles: dict[int, FloatArray]
 
 
-def buckets_of(leads: IntArray) -> IntArray:
-    """Index of the horizon bucket of each lead (1 = the first hour); the last one has no end."""
-    starts = np.array([first for first, _ in BUCKETS.values()])
-    return np.searchsorted(starts, leads, side="right") - 1
+def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatArray,
+              pattern: FloatArray, *, levels: tuple[int, ...]) -> Calibration:
+    """Calibration from `errors` (observed - point; S x origins x leads, NaN = not known).
 
-
-def calibrate(errors: FloatArray, phases: IntArray, y: FloatArray, *, season: int,
-              levels: tuple[int, ...]) -> Calibration:
-    """Calibration from `errors` (actual - point; origins x leads, NaN = not observed).
-
-    `phases` (same shape) are the hours of day of the errors, `y` the window, for common scales.
+    `origins` are hours of the window, of which each series counts the last `counts` (S,); `y`
+    (S, n) is the window and `pattern` (S, season) its daily pattern, for common scales.
     """
-    pattern, _ = daily_pattern(y, season)
-    deviations = _deviations(y - pattern[np.arange(y.size) % season])
-    rhythm = _rhythm(deviations, season)
-    buckets = buckets_of(np.arange(1, errors.shape[1] + 1))
-    scale = _scale(errors / rhythm[phases], buckets, USUAL_SCALE * _mean(deviations), y)
-    scores = errors / (scale[buckets] * rhythm[phases])
-    known = np.sort(scores[~np.isnan(scores)])
-    weight = errors.shape[0] / (errors.shape[0] + QUANTILE_PRIOR_ORIGINS) if known.size else 0.0
-    quantiles = {level: _quantiles(known, level, weight) for level in levels}
-    return Calibration(scale=scale, rhythm=rhythm, quantiles=quantiles)
+    deviations, rhythm = np.empty(y.shape), np.empty(pattern.shape)
+    mean, scale = np.empty(y.shape[0]), np.empty((y.shape[0], len(BUCKETS)))
+    pool.deviations_of(y, pattern, DAY, deviations)
+    pool.rhythm_of(deviations, y.shape[1] - first_observed(y), 3 * RHYTHM_PRIOR_DAYS, mean, rhythm)
+    buckets = buckets_of(np.arange(1, errors.shape[2] + 1))
+    pool.scales_of(errors, origins, buckets, rhythm, USUAL_SCALE * mean[:, None],
+                   SCALE_PRIOR_ORIGINS, scale)
+    scale = np.maximum(scale, _least_scale(scale, y)[:, None])
+    shares = np.array([share for level in levels for share in _tails(level)])
+    found = np.empty((y.shape[0], shares.size))
+    pool.quantiles_of(errors, origins, buckets, rhythm, scale, shares, found)
+    weight = counts / (counts + QUANTILE_PRIOR_ORIGINS)
+    return Calibration(scale=scale, rhythm=rhythm, quantiles={
+        level: _shrunk(found[:, 2 * i:2 * i + 2], level, weight) for i, level in enumerate(levels)})
 
 
 def bounds(point: FloatArray, phases: IntArray, calibration: Calibration, *,
            levels: tuple[int, ...], vital: VitalSpec | None) -> Bounds:
-    """(lower, upper) per level around `point` of shape (horizon,), whose hours have `phases`."""
+    """(lower, upper) per level around `point` (S, horizon), whose first hours have `phases` (S,).
+
+    Phases are hours of the season that `calibration.rhythm` is of; arrays of shape (S, horizon).
+    """
     missing = [level for level in levels if level not in calibration.quantiles]
     if missing:
         raise ConfigError(f"levels {missing} were not calibrated: refit the ensemble with them")
-    buckets = buckets_of(np.arange(1, point.size + 1))
-    spread = calibration.scale[buckets] * calibration.rhythm[phases]
-    below, above = np.zeros(point.size), np.zeros(point.size)
+    leads, rhythm = np.arange(point.shape[1]), calibration.rhythm
+    hours = (phases[:, None] + leads) % rhythm.shape[1]
+    spread = calibration.scale[:, buckets_of(leads + 1)] * np.take_along_axis(rhythm, hours, axis=1)
+    below, above = np.zeros(point.shape), np.zeros(point.shape)
     found: Bounds = {}
     for level in sorted(levels):
-        low, high = calibration.quantiles[level]
+        low, high = calibration.quantiles[level].T[..., None]
         below, above = np.maximum(below, -low * spread), np.maximum(above, high * spread)
         found[level] = _placed(point - below, point + above, point, vital)
     return found
@@ -92,56 +96,24 @@ def _placed(lower: FloatArray, upper: FloatArray, point: FloatArray,
     return lower, np.clip(upper, vital.low + vital.resolution, vital.high)
 
 
-def _scale(errors: FloatArray, buckets: IntArray, prior: FloatArray, y: FloatArray) -> FloatArray:
-    """Mean absolute error per bucket, shrunk towards `prior`; never quite 0."""
-    scale = prior.copy()
-    for bucket in range(prior.size):
-        inside = np.abs(errors[:, buckets == bucket])
-        known = inside[~np.isnan(inside)]
-        if known.size:
-            origins = int((~np.isnan(inside)).any(axis=1).sum())
-            weight = origins / (origins + SCALE_PRIOR_ORIGINS)
-            scale[bucket] = weight * known.mean() + (1 - weight) * prior[bucket]
-    floor = max(float(scale.max()) * 1e-3, float(np.nanmax(np.abs(y), initial=0.0)) * 1e-9)
-    return np.maximum(scale, floor if floor > 0 else np.finfo(float).tiny)
+def _least_scale(scale: FloatArray, y: FloatArray) -> FloatArray:
+    """What a scale may not go below, (S,): never quite 0."""
+    greatest = np.where(np.isnan(y), 0.0, np.abs(y)).max(axis=1, initial=0.0)
+    floor = np.maximum(scale.max(axis=1) * 1e-3, greatest * 1e-9)
+    return np.where(floor > 0, floor, np.finfo(float).tiny)
 
 
-def _deviations(y: FloatArray) -> FloatArray:
-    """|y - mean of the day before| of every hour; NaN where one of them is not known."""
-    if not y.size:
-        return y
-    return np.concatenate(([np.nan], np.abs(y[1:] - trailing_means(y, DAY)[:-1])))
-
-
-def _mean(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else 0.0
-
-
-def _rhythm(deviations: FloatArray, season: int) -> FloatArray:
-    """How much more an hour of day deviates than the mean hour, smoothed, shrunk towards 1."""
-    known, overall = ~np.isnan(deviations), _mean(deviations)
-    if season < 3 or deviations.size < 3 * season or overall <= 0:
-        return np.ones(season)
-    phases = np.flatnonzero(known) % season
-    sums = np.bincount(phases, weights=deviations[known], minlength=season)
-    counts = np.bincount(phases, minlength=season)
-    around, numbers = (np.sum([np.roll(each, step) for step in (-1, 0, 1)], axis=0)
-                       for each in (sums, counts))
-    prior = 3 * RHYTHM_PRIOR_DAYS
-    shares = (around / overall + prior) / (numbers + prior)
-    return np.asarray(shares / shares.mean())
-
-
-def _quantiles(scores: FloatArray, level: int, weight: float) -> tuple[float, float]:
-    """Central quantiles of sorted scores: own and symmetric usual ones, mixed by `weight`."""
-    usual = _usual(level)
-    if not scores.size:
-        return -usual, usual
+def _tails(level: int) -> tuple[float, float]:
     tail = (1 - level / 100) / 2
-    low, high = (float(value) for value in np.quantile(scores, (tail, 1 - tail)))
-    return min(weight * low - (1 - weight) * usual, 0.0), max(weight * high + (1 - weight) * usual,
-                                                              0.0)
+    return tail, 1 - tail
+
+
+def _shrunk(own: FloatArray, level: int, weight: FloatArray) -> FloatArray:
+    """Central quantiles (S, 2): own ones (NaN = none) and symmetric usual ones, by `weight`."""
+    usual = _usual(level) * np.array([-1.0, 1.0])
+    mixed = weight[:, None] * own + (1 - weight[:, None]) * usual
+    mixed = np.where(np.isnan(own), usual, mixed)
+    return np.column_stack((np.minimum(mixed[:, 0], 0.0), np.maximum(mixed[:, 1], 0.0)))
 
 
 def _usual(level: int) -> float:

@@ -1,16 +1,20 @@
-"""How much each member counts, per horizon bucket.
+"""How much each member counts, per horizon bucket, for many series at once.
 
 Weights begin at a prior between a flat and a rhythmic one, by how surely the days of the series
 repeat, and move with the series' own rolling-origin errors as far as the number of origins allows.
+Between the centres of the buckets they change on straight lines: a step would be a step in the
+forecast.
+
+Arrays are of shape (S, M, B): series, members, buckets. Sums run over members or buckets one by
+one, so that a series' result does not depend on the others in the batch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
 from forecasting.config import BUCKETS, LIBRARY
-from forecasting.intervals import buckets_of
-from forecasting.types import FloatArray
+from forecasting.types import BoolArray, FloatArray, IntArray
 
 # Chosen on `replay` (wearers, and stays that are not in icu_benchmark) and on the hours of
 # wearable_hr_benchmark before each wearer's first test hour: see docs/engine.md.
@@ -49,69 +53,115 @@ RHYTHMIC_PRIOR: dict[str, tuple[float, float, float, float]] = {
 ERROR_POWER = 4.0
 LEFT_OUT_RATIO = 1.5
 
-
-def bucket_errors(errors: FloatArray) -> FloatArray:
-    """Mean absolute error per horizon bucket, (buckets,); NaN where nothing was observed."""
-    buckets = buckets_of(np.arange(1, errors.shape[1] + 1))
-    means = np.full(len(BUCKETS), np.nan)
-    for bucket in range(len(BUCKETS)):
-        inside = np.abs(errors[:, buckets == bucket])
-        known = inside[~np.isnan(inside)]
-        if known.size:
-            means[bucket] = known.mean()
-    return means
+_FIRST = np.array([first for first, _ in BUCKETS.values()], dtype=np.float64)
+_LAST = np.array([last for _, last in BUCKETS.values()], dtype=np.float64)
 
 
-def mean_over_day(bucket_errors: FloatArray) -> float:
-    """Mean over the leads of a day of errors given per bucket; NaN where none is known."""
-    leads = np.array([last - first + 1 for first, last in BUCKETS.values()], dtype=np.float64)
-    known = ~np.isnan(bucket_errors)
-    if not known.any():
-        return float("nan")
-    return float(np.average(bucket_errors[known], weights=leads[known]))
+def buckets_of(leads: IntArray) -> IntArray:
+    """Index of the horizon bucket of each lead (1 = the first hour); the last one has no end."""
+    return np.searchsorted(_FIRST, leads, side="right") - 1
 
 
-def left_out_reasons(errors: Mapping[str, FloatArray]) -> dict[str, str]:
-    """Members whose error is far beyond the median member's, and that reason."""
-    errors_of_day = {name: mean_over_day(each) for name, each in errors.items()}
-    known = [error for error in errors_of_day.values() if not np.isnan(error)]
-    if not known:
-        return {}
-    limit = LEFT_OUT_RATIO * float(np.median(known))
-    return {name: f"rolling-origin error {error:.4g}, above {LEFT_OUT_RATIO} x the median member's"
-            for name, error in sorted(errors_of_day.items()) if error > limit}
+def along_leads(weights: FloatArray, horizon: int) -> FloatArray:
+    """Weights (…, B) per bucket as weights (…, horizon) per lead.
+
+    On straight lines between the centres of the buckets, level before the first and after the last.
+    """
+    leads, centres = np.arange(1.0, horizon + 1), (_FIRST + _LAST) / 2
+    shares = [np.interp(leads, centres, unit) for unit in np.eye(centres.size)]
+    return np.asarray(sum(weights[..., b, None] * share for b, share in enumerate(shares)))
 
 
-def prior_weights(rhythm: float) -> dict[str, FloatArray]:
-    """Prior weights of all members, (buckets,): between flat and rhythmic ones by `rhythm`."""
-    flat, rhythmic = (
-        renormalised({name: np.array(weights) for name, weights in table.items()})
-        for table in (FLAT_PRIOR, RHYTHMIC_PRIOR)
-    )
-    return {name: rhythm * rhythmic[name] + (1 - rhythm) * flat[name] for name in flat}
+def mean_over_day(bucket_errors: FloatArray) -> FloatArray:
+    """Mean over the leads of a day of errors (…, B) given per bucket; NaN where none is known."""
+    leads, known = _LAST - _FIRST + 1, ~np.isnan(bucket_errors)
+    total, count = np.zeros(bucket_errors.shape[:-1]), np.zeros(bucket_errors.shape[:-1])
+    for bucket, hours in enumerate(leads):
+        inside = known[..., bucket]
+        total += np.where(inside, bucket_errors[..., bucket], 0.0) * hours
+        count += inside * hours
+    return _ratio(total, count)
 
 
-def weigh(errors: Mapping[str, FloatArray], prior: Mapping[str, FloatArray], origins: int,
-             shrinkage: float) -> dict[str, FloatArray]:
-    """Prior weights times (error / mean error) ** -power, the power shrunk by few origins."""
-    table = np.array([errors[name] for name in errors])
-    reference = np.array([_mean_known(column) for column in table.T])
+def left_out(errors: FloatArray) -> BoolArray:
+    """Members (S, M) whose error over the day is far beyond the median member's.
+
+    `errors` (S, M, B) is NaN for members that are absent.
+    """
+    of_day = mean_over_day(errors)
+    limit = LEFT_OUT_RATIO * _median_known(of_day)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(of_day > limit[:, None])
+
+
+def left_out_reason(error: float) -> str:
+    """Why a member with this error over the day is left out."""
+    return f"rolling-origin error {error:.4g}, above {LEFT_OUT_RATIO} x the median member's"
+
+
+def prior_weights(rhythm: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Prior weights (S, M, B) of the members: between flat and rhythmic ones by `rhythm` (S,).
+
+    `names` are all members of the configuration: each prior is shared out among those.
+    """
+    flat, rhythmic = (_table(prior, names) for prior in (FLAT_PRIOR, RHYTHMIC_PRIOR))
+    share = rhythm[:, None, None]
+    return np.asarray(share * rhythmic + (1 - share) * flat)
+
+
+def weigh(errors: FloatArray, prior: FloatArray, counted: BoolArray, origins: IntArray,
+          shrinkage: float) -> FloatArray:
+    """Prior weights times (error / mean error) ** -power, the power shrunk by few origins.
+
+    `errors` and `prior` (S, M, B); `counted` (S, M) members that are there and not left out, the
+    others get 0; `origins` (S,) the number of rolling origins. Shape (S, M, B).
+    """
+    table = np.where(counted[..., None], errors, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.maximum(table / reference, 0.1)
+        relative = np.maximum(table / _mean_known(table)[:, None], 0.1)
+        power = np.where(origins > 0, ERROR_POWER * origins / (origins + shrinkage), 0.0)
     relative[~np.isfinite(relative)] = 1.0
-    power = ERROR_POWER * origins / (origins + shrinkage) if origins else 0.0
-    raw = np.array([prior[name] for name in errors]) * relative ** -power
-    return renormalised(dict(zip(errors, raw, strict=True)))
+    return renormalised(prior * relative ** -power[:, None, None], counted)
 
 
-def _mean_known(values: FloatArray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else float("nan")
+def renormalised(weights: FloatArray, counted: BoolArray) -> FloatArray:
+    """Weights (S, M, B) of the members in `counted` (S, M), summing to 1 in every bucket.
+
+    Equal ones where all are 0; the others are 0. All 0 where no member is counted.
+    """
+    kept = np.where(counted[..., None], weights, 0.0)
+    kept = np.where(_sum_members(kept)[:, None] > 0, kept, counted[..., None].astype(np.float64))
+    total = _sum_members(kept)
+    return np.asarray(kept / np.where(total > 0, total, 1.0)[:, None])
 
 
-def renormalised(weights: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Weights that sum to 1 in every bucket; equal ones where all are 0."""
-    table = np.array([weights[name] for name in weights], dtype=np.float64)
-    totals = table.sum(axis=0)
-    table[:, totals <= 0] = 1.0
-    return dict(zip(weights, table / table.sum(axis=0), strict=True))
+def _table(prior: dict[str, tuple[float, float, float, float]],
+           names: Sequence[str]) -> FloatArray:
+    table = np.array([prior[name] for name in names])
+    total = table.sum(axis=0)
+    return np.asarray(table / np.where(total > 0, total, 1.0))
+
+
+def _sum_members(values: FloatArray) -> FloatArray:
+    total = np.zeros((values.shape[0], *values.shape[2:]))
+    for member in range(values.shape[1]):
+        total += values[:, member]
+    return total
+
+
+def _mean_known(values: FloatArray) -> FloatArray:
+    known = ~np.isnan(values)
+    return _ratio(_sum_members(np.where(known, values, 0.0)), _sum_members(known * 1.0))
+
+
+def _median_known(values: FloatArray) -> FloatArray:
+    """Median of each row's numbers (S, M); NaN where there is none."""
+    ordered, counts = np.sort(values, axis=1), (~np.isnan(values)).sum(axis=1)
+    rows, middle = np.arange(values.shape[0]), np.maximum(counts - 1, 0)
+    return np.asarray((ordered[rows, middle // 2] + ordered[rows, (middle + 1) // 2]) / 2)
+
+
+def _ratio(total: FloatArray, count: FloatArray) -> FloatArray:
+    ratio = np.full(total.shape, np.nan)
+    np.divide(total, count, out=ratio, where=count > 0)
+    return ratio

@@ -3,25 +3,37 @@ import pytest
 
 from clinical.vitals import SPECS, Vital
 from forecasting import intervals
+from forecasting.types import FloatArray
 from tests.reference import series
 
 LEVELS = (50, 80, 95)
-PHASES = np.arange(24)
+START = np.zeros(1, dtype=np.int64)
+NO_PATTERN = np.zeros((1, 24))
 
 
-def test_bucket_of_every_lead() -> None:
-    leads = np.array([1, 2, 6, 7, 12, 13, 24, 25, 200])
-    assert intervals.buckets_of(leads).tolist() == [0, 1, 1, 2, 2, 3, 3, 3, 3]
+def calibrated(errors: FloatArray, y: FloatArray,
+               levels: tuple[int, ...] = LEVELS) -> intervals.Calibration:
+    """Calibration of one series from errors (origins, 24), an origin an hour."""
+    origins = np.arange(len(errors), dtype=np.int64)
+    return intervals.calibrate(errors[None], origins, np.array([origins.size]), y[None],
+                               NO_PATTERN, levels=levels)
+
+
+def bounds(point: FloatArray, found: intervals.Calibration,
+           levels: tuple[int, ...] = LEVELS, vital: Vital | None = None) -> intervals.Bounds:
+    spec = None if vital is None else SPECS[vital]
+    return intervals.bounds(point[None], START, found, levels=levels, vital=spec)
+
+
+def no_errors() -> FloatArray:
+    return np.zeros((0, 24))
 
 
 def test_few_errors_lean_on_what_is_usual_and_many_on_themselves() -> None:
-    y, rng = series.walk(n=336), np.random.default_rng(1)
-    widths = []
+    rng, widths = np.random.default_rng(1), []
     for origins in (0, 4, 400):
-        errors = rng.normal(0, 0.01, (origins, 24))
-        phases = np.arange(origins)[:, None] + np.arange(24)
-        found = intervals.calibrate(errors, phases % 24, y, season=24, levels=LEVELS)
-        lower, upper = intervals.bounds(np.zeros(24), PHASES, found, levels=(80,), vital=None)[80]
+        found = calibrated(rng.normal(0, 0.01, (origins, 24)), series.walk(n=336))
+        lower, upper = bounds(np.zeros(24), found)[80]
         widths.append(float((upper - lower).mean()))
     assert widths[0] > widths[1] > 10 * widths[2]
     assert widths[2] == pytest.approx(2 * 1.28 * 0.01, rel=0.5)
@@ -29,35 +41,36 @@ def test_few_errors_lean_on_what_is_usual_and_many_on_themselves() -> None:
 
 def test_skewed_errors_give_skewed_bounds() -> None:
     errors = np.random.default_rng(2).exponential(5, (300, 24)) - 1
-    phases = np.zeros_like(errors, dtype=np.int64)
-    found = intervals.calibrate(errors, phases, series.walk(n=336), season=24, levels=LEVELS)
-    lower, upper = intervals.bounds(np.zeros(24), PHASES, found, levels=LEVELS, vital=None)[95]
+    lower, upper = bounds(np.zeros(24), calibrated(errors, series.walk(n=336)))[95]
     assert (upper > -3 * lower).all()
+
+
+def test_quantiles_are_those_of_the_scaled_errors() -> None:
+    """Many origins in a flat window: numpy's quantiles of error / scale, nearly unshrunk."""
+    errors = np.random.default_rng(4).normal(0, 3, (20_000, 24))
+    found = calibrated(errors, np.full(336, 70.0))
+    scaled = errors / found.scale[0, np.searchsorted([1, 2, 7, 13], np.arange(1, 25), "right") - 1]
+    np.testing.assert_allclose(found.quantiles[80][0], np.quantile(scaled, (0.1, 0.9)), rtol=2e-3)
 
 
 def test_restless_hours_get_wider_bounds() -> None:
     rng, hours = np.random.default_rng(3), np.arange(336)
     y = 70 + rng.normal(0, np.where(hours % 24 < 8, 1.0, 6.0))
-    found = intervals.calibrate(np.zeros((0, 24)), np.zeros((0, 24), dtype=np.int64), y, season=24,
-                                levels=LEVELS)
-    lower, upper = intervals.bounds(np.full(24, 70.0), PHASES, found, levels=(80,), vital=None)[80]
-    width = (upper - lower) / found.scale[intervals.buckets_of(np.arange(1, 25))]
+    found = calibrated(no_errors(), y)
+    lower, upper = bounds(np.full(24, 70.0), found)[80]
+    width = (upper - lower)[0] / np.repeat(found.scale[0], (1, 5, 6, 12))
     assert width[10:22].mean() > 1.5 * width[2:6].mean()
 
 
 def test_bounds_stay_in_the_plausible_range_and_a_step_wide() -> None:
-    spec = SPECS[Vital.SPO2]
-    found = intervals.calibrate(np.zeros((0, 24)), np.zeros((0, 24), dtype=np.int64),
-                                np.full(100, 100.0), season=24, levels=LEVELS)
+    found = calibrated(no_errors(), np.full(100, 100.0))
     for value in (100.0, 99.8, 50.0, 75.0):
-        for lower, upper in intervals.bounds(np.full(24, value), PHASES, found, levels=LEVELS,
-                                             vital=spec).values():
+        for lower, upper in bounds(np.full(24, value), found, vital=Vital.SPO2).values():
             assert (lower >= 50).all() and (upper <= 100).all() and (upper - lower >= 1).all()
             assert (lower <= value).all() and (upper >= value).all()
 
 
 def test_an_uncommon_level_lies_between_its_neighbours() -> None:
-    found = intervals.calibrate(np.zeros((0, 24)), np.zeros((0, 24), dtype=np.int64),
-                                series.walk(n=336), season=24, levels=(80, 90, 95))
-    upper = [found.quantiles[level][1] for level in (80, 90, 95)]
+    found = calibrated(no_errors(), series.walk(n=336), levels=(80, 90, 95))
+    upper = [found.quantiles[level][0, 1] for level in (80, 90, 95)]
     assert upper == sorted(upper)

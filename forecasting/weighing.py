@@ -1,0 +1,188 @@
+"""Rolling-origin errors of all members of a panel, and the ensemble documents made from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clinical.vitals import VitalSpec
+from forecasting import intervals, stacks
+from forecasting.config import BUCKETS, EngineConfig, config_hash
+from forecasting.documents import ENSEMBLE, Document, GridFacts
+from forecasting.grid import data_hash
+from forecasting.intervals import Calibration
+from forecasting.kernels import pool
+from forecasting.members import Provenance
+from forecasting.panel import Panel, first_observed, holdbacks
+from forecasting.profile import daily_pattern
+from forecasting.stacks import Stack
+from forecasting.types import BoolArray, FloatArray, IntArray, Values
+from forecasting.weights import (
+    along_leads,
+    buckets_of,
+    left_out,
+    left_out_reason,
+    mean_over_day,
+    prior_weights,
+    weigh,
+)
+
+STRIDE = 3
+"""Hours between rolling origins; errors of neighbouring ones say nearly the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weighed:
+    """What is found for S series and M members; `errors` NaN and `weights` 0 where absent."""
+
+    names: tuple[str, ...]
+    present: BoolArray
+    left_out: BoolArray
+    errors: FloatArray
+    weights: FloatArray
+    rhythm_strength: FloatArray
+    seen: FloatArray
+    error: FloatArray
+    sigma2: FloatArray
+    calibration: Calibration
+    counts: IntArray
+
+
+def weigh_panel(panel: Panel, models: Sequence[Stack], *, absent: Sequence[Mapping[str, str]],
+                provenance: Provenance) -> list[Document]:
+    """Ensemble documents of the panel's series, each of those members that `models` have for it.
+
+    `models` stand in the states that they were fitted with, any number of stacks a member; every
+    series has at least one model and one observed hour. `absent` are the reasons of the others.
+    """
+    found = _weighed(panel, models)
+    versions = {"numpy": str(np.__version__)}
+    known = {"code_version": provenance.code_version, "seed": provenance.seed,
+             "library_versions": versions, "config_hash": config_hash(panel.config)}
+    missing = np.isnan(panel.y).sum(axis=1)
+    return [
+        Document(
+            member=ENSEMBLE, engine="native",
+            structure={"members": tuple(name for m, name in enumerate(found.names)
+                                        if found.present[s, m]),
+                       "season": panel.config.season},
+            parameters=_parameters(found, s), state={}, fitted_state=None,
+            sigma2=float(found.sigma2[s]),
+            grid=GridFacts(season=panel.config.seasons, first=panel.start, n=panel.hours,
+                           missing=int(missing[s]), holdback=0),
+            figures={"origins": int(found.counts[s]), "left_out": _left_out_reasons(found, s),
+                     "absent": dict(absent[s])},
+            provenance={**known, "data_hash": data_hash(panel.y[s])},
+        ) for s in range(panel.series)
+    ]
+
+
+def rolling_origins(y: FloatArray, config: EngineConfig) -> tuple[IntArray, IntArray]:
+    """Hours of the window `y` (S, n) from which errors are measured, and how many each row counts.
+
+    Every STRIDE hours, in the held-back end of the window; a row counts the last ones, as many as
+    its own held-back hours have. Shapes (O,) and (S,).
+    """
+    counts = holdbacks(y, config) // STRIDE
+    most = int(counts.max(initial=0))
+    return y.shape[1] - STRIDE * np.arange(most, 0, -1, dtype=np.int64), counts
+
+
+def limits(low: FloatArray, high: FloatArray,
+           vital: VitalSpec | None) -> tuple[FloatArray, FloatArray]:
+    """Twice the range around what was seen (least, greatest; (S,)), and within the vital.
+
+    What a recursion with an unstable parameter says beyond that is not a forecast.
+    """
+    room = 2 * (high - low)
+    least, most = low - room, high + room
+    if vital is None:
+        return least, most
+    return np.clip(least, vital.low, vital.high), np.clip(most, vital.low, vital.high)
+
+
+def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
+    y, config = panel.y, panel.config
+    origins, counts = rolling_origins(y, config)
+    since = y.shape[1] - STRIDE * counts
+    seen = np.column_stack((np.nanmin(y, axis=1), np.nanmax(y, axis=1)))
+    paths, present = _paths(panel, models, origins, limits(seen[:, 0], seen[:, 1], panel.vital))
+    errors = np.stack([_bucket_errors(_errors(y, origins, since, path)) for path in paths], axis=1)
+    pattern, kept = _daily_patterns(y, config.season)
+    out = left_out(errors)
+    weights = weigh(errors, prior_weights(kept ** 2, config.members), present & ~out, counts,
+                    config.shrinkage)
+    point = np.empty(paths.shape[1:])
+    pool.combine(paths, along_leads(weights, config.horizon), point)
+    combined = _errors(y, origins, since, point)
+    return _Weighed(
+        names=config.members, present=present, left_out=out, errors=errors, weights=weights,
+        seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
+        sigma2=_mean_squares(combined),
+        calibration=intervals.calibrate(combined, origins, counts, y, pattern,
+                                        levels=config.levels), counts=counts)
+
+
+def _paths(panel: Panel, models: Sequence[Stack], origins: IntArray,
+           within: tuple[FloatArray, FloatArray]) -> tuple[FloatArray, BoolArray]:
+    """Tamed rolling paths (M, S, O, H), NaN where there are none, and which members are there."""
+    names = panel.config.members
+    shape = len(names), panel.series, origins.size, panel.config.horizon
+    paths, present = np.full(shape, np.nan), np.zeros((panel.series, len(names)), dtype=np.bool_)
+    for stack in models:
+        m = names.index(stack.member)
+        present[stack.index, m] = True
+        present[list(stack.slow), m] = True
+        stacks.rolled(stack, panel, origins, paths[m])
+    for path in paths:
+        pool.tame(*within, path)
+    return paths, present
+
+
+def _daily_patterns(y: FloatArray, season: int) -> tuple[FloatArray, FloatArray]:
+    """Daily pattern by hour of the window, (S, season), and the share that was kept of it, (S,)."""
+    patterns, kept = np.zeros((y.shape[0], season)), np.zeros(y.shape[0])
+    for s, first in enumerate(first_observed(y).tolist()):
+        pattern, kept[s] = daily_pattern(y[s, first:], season)
+        patterns[s] = np.roll(pattern, first % season)
+    return patterns, kept
+
+
+def _errors(y: FloatArray, origins: IntArray, since: IntArray, paths: FloatArray) -> FloatArray:
+    errors = np.empty(paths.shape)
+    pool.errors_of(y, origins, since, paths, errors)
+    return errors
+
+
+def _bucket_errors(errors: FloatArray) -> FloatArray:
+    """Mean absolute error per horizon bucket, (S, B); NaN where nothing was observed."""
+    means = np.empty((errors.shape[0], len(BUCKETS)))
+    pool.bucket_means(errors, buckets_of(np.arange(1, errors.shape[2] + 1)), means)
+    return means
+
+
+def _mean_squares(errors: FloatArray) -> FloatArray:
+    """Mean squared error of each series, (S,); 0 where none is known."""
+    flat = errors.reshape(errors.shape[0], -1)
+    known = ~np.isnan(flat)
+    squares = np.where(known, flat, 0.0) ** 2
+    return np.asarray([row.sum() for row in squares] / np.maximum(known.sum(axis=1), 1))
+
+
+def _parameters(found: _Weighed, s: int) -> Values:
+    counted = found.present[s] & ~found.left_out[s]
+    calibration = found.calibration
+    return {
+        "weights": {name: found.weights[s, m] for m, name in enumerate(found.names) if counted[m]},
+        "errors": {name: found.errors[s, m] for m, name in enumerate(found.names)
+                   if found.present[s, m]},
+        "seen": found.seen[s], "rhythm_strength": float(found.rhythm_strength[s]),
+        "error": found.error[s], "scale": calibration.scale[s], "rhythm": calibration.rhythm[s],
+        "quantiles": {str(level): pair[s] for level, pair in calibration.quantiles.items()},
+    }
+
+
+def _left_out_reasons(found: _Weighed, s: int) -> dict[str, str]:
+    return {name: left_out_reason(float(mean_over_day(found.errors[s, m])))
+            for m, name in sorted(enumerate(found.names), key=lambda pair: pair[1])
+            if found.left_out[s, m]}
