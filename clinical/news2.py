@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
+from functools import cached_property, lru_cache
 
 from clinical.errors import InputError
 
@@ -54,7 +55,7 @@ class Band(StrEnum):
 BANDS = tuple(Band)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)     # no slots: cuts and points are made once
 class Scale:
     """One row of the chart: `steps` are (highest value of the step, points), in rising order.
 
@@ -66,13 +67,13 @@ class Scale:
     precision: int
     steps: tuple[tuple[str, int], ...]
 
-    @property
+    @cached_property
     def cuts(self) -> tuple[Decimal, ...]:
         """Where the next step begins for an unrounded value: half a place above each step."""
         half = Decimal("0.5").scaleb(-self.precision)
         return tuple(Decimal(top) + half for top, _ in self.steps[:-1])
 
-    @property
+    @cached_property
     def points(self) -> tuple[int, ...]:
         """Points of each step, in rising order of the value."""
         return tuple(points for _, points in self.steps)
@@ -166,6 +167,7 @@ class Score:
     missing: tuple[str, ...]
 
 
+@lru_cache(maxsize=1 << 14)     # readings are few different numbers
 def rounded(value: float, precision: int) -> Decimal:
     """`value` at `precision` decimals, halves up as written in decimal: 38.05 gives 38.1."""
     exact = Decimal(repr(float(value)))

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 
 from clinical.errors import ProtocolError
 from clinical.news2 import rounded
@@ -89,6 +90,13 @@ class Verdict:
     reached: tuple[Reached, ...]
     missing: tuple[str, ...]
 
+    def worst_of(self, name: str) -> Reached | None:
+        """The worst rule that an input reached."""
+        for one in self.reached:
+            if one.input == name:
+                return one
+        return None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -105,41 +113,53 @@ class Report:
 
 
 def assess(
-    protocol: Protocol, days: Sequence[Day], baseline: Mapping[str, float] | None = None,
+    protocol: Protocol, days: Sequence[Day], baseline: Mapping[str, float] | None = None, *,
+    shown: int | None = None,
 ) -> Report:
     """Every day against every rule. `days` in rising order of date; gaps are allowed.
 
-    `baseline` is the patient's usual value per vital; without it the rules against it rest. Give
-    the days before the first one shown too, where prolonged fever may have begun there.
+    `baseline` is the patient's usual value per vital; without it the rules against it rest. The
+    report is of the last `shown` days (all by default): give the days before the first of them
+    too, where prolonged fever may have begun there.
     """
     _check(protocol, days)
     view = _View(protocol=protocol, days={day.date: day for day in days}, baseline=baseline or {})
+    days = days if shown is None else days[-shown:]
     verdicts = tuple(_verdict(view, day) for day in days)
     return Report(
         protocol=protocol.name, version=protocol.version, title=protocol.title,
         source=protocol.source, dates=tuple(day.date.isoformat() for day in days),
-        rows=(*_rows(view, protocol.rows, verdicts), *_verdict_rows(verdicts)),
-        derived_rows=_rows(view, protocol.derived_rows, verdicts), verdicts=verdicts,
+        rows=(*_rows(view, protocol.rows, days, verdicts), *_verdict_rows(verdicts)),
+        derived_rows=_rows(view, protocol.derived_rows, days, verdicts), verdicts=verdicts,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """What a kind of input may look at."""
+    """What a kind of input may look at; `found` keeps what was looked up."""
 
     protocol: Protocol
     days: Mapping[date, Day]
     baseline: Mapping[str, float]
+    found: dict[tuple[str, date], Values] = field(default_factory=dict)
 
     def values(self, name: str, when: date) -> Values:
         """The values of an input on a day; empty where it is missing."""
-        of = self.protocol.inputs[name]
-        day = self.days.get(when)
-        return () if day is None else _VALUES[of.kind](self, of, day)
+        values = self.found.get((name, when))
+        if values is None:
+            of, day = self.protocol.inputs[name], self.days.get(when)
+            values = () if day is None else _VALUES[of.kind](self, of, day)
+            self.found[name, when] = values
+        return values
+
+
+@lru_cache(maxsize=1 << 14)
+def _rounded(value: float, precision: int) -> float:
+    return float(rounded(value, precision))
 
 
 def _vital(_: _View, of: ProtocolInput, day: Day) -> Values:
-    return tuple(float(rounded(value, of.precision)) for value in day.readings.get(of.id, ()))
+    return tuple([_rounded(value, of.precision) for value in day.readings.get(of.id, ())])
 
 
 def _answers(_: _View, of: ProtocolInput, day: Day) -> Values:
@@ -185,9 +205,8 @@ _VALUES: Mapping[str, Callable[[_View, ProtocolInput, Day], Values]] = {
 
 def _verdict(view: _View, day: Day) -> Verdict:
     protocol = view.protocol
-    asked = [name for name, of in protocol.inputs.items() if of.kind in ("vital", "answers")]
-    missing = tuple(name for name in asked if not view.values(name, day.date))
-    if len(missing) == len(asked):
+    missing = tuple(name for name in protocol.asked if not view.values(name, day.date))
+    if len(missing) == len(protocol.asked):
         return Verdict(date=day.date.isoformat(), level=None, text=NOT_ASSESSED,
                        assessed=day.assessed, reached=(), missing=missing)
     reached = tuple(_reached(view, day))
@@ -201,24 +220,26 @@ def _reached(view: _View, day: Day) -> list[Reached]:
     protocol = view.protocol
     found = []
     for rule in protocol.rules:
-        value = protocol.reached(rule, view.values(rule.input, day.date))
+        values = view.values(rule.input, day.date)
+        value = protocol.reached(rule, values) if values else None
         if value is not None:
             found.append(Reached(rule=rule.id, input=rule.input, level=rule.level, value=value,
                                  sentence=protocol.explain(rule, value), source=rule.source))
     return sorted(found, key=lambda one: -protocol.levels.index(one.level))
 
 
-def _rows(view: _View, names: Sequence[str], verdicts: Sequence[Verdict]) -> tuple[Row, ...]:
+def _rows(view: _View, names: Sequence[str], days: Sequence[Day],
+          verdicts: Sequence[Verdict]) -> tuple[Row, ...]:
     inputs = [view.protocol.inputs[name] for name in names]
     return tuple(Row(id=of.id, label=of.label, unit=of.unit,
-                     cells=tuple(_cell(view, of, day, one)
-                                 for day, one in zip(view.days, verdicts, strict=True)))
+                     cells=tuple(_cell(view, of, day.date, one)
+                                 for day, one in zip(days, verdicts, strict=True)))
                  for of in inputs)
 
 
 def _cell(view: _View, of: ProtocolInput, when: date, verdict: Verdict) -> Cell:
     values = view.values(of.id, when)
-    worst = next((one for one in verdict.reached if one.input == of.id), None)
+    worst = verdict.worst_of(of.id)
     text = _TEXT[of.kind](view, of, when, values)
     level = worst.level if worst else None
     if of.kind == "answers":
@@ -288,6 +309,6 @@ def _check(protocol: Protocol, days: Sequence[Day]) -> None:
             raise ProtocolError(f"{day.date}: assessed condition {day.assessed!r} is no level; "
                                 f"give one of {', '.join(protocol.levels)}")
         for name, values in day.readings.items():
-            if not all(math.isfinite(value) for value in values):
+            if not all(map(math.isfinite, values)):
                 raise ProtocolError(f"{day.date}: a reading of {name} is not a finite number; "
                                     "leave it out")

@@ -13,7 +13,7 @@ import json
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -44,7 +44,12 @@ class ProtocolInput:
 
     def text(self, value: float) -> str:
         """A value of this input as it is printed."""
-        return f"{'−' if value < 0 else ''}{rounded(abs(value), self.precision)}"
+        return _text(value, self.precision)
+
+
+@lru_cache(maxsize=1 << 14)     # readings are few different numbers
+def _text(value: float, precision: int) -> str:
+    return f"{'−' if value < 0 else ''}{rounded(abs(value), precision)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,7 @@ class Rule:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)     # no slots: the tables below are made once
 class Protocol:
     """A rule set. `configured` gives the same with other numbers in its configuration."""
 
@@ -88,29 +93,54 @@ class Protocol:
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of that id."""
-        return next(rule for rule in self.rules if rule.id == rule_id)
+        return self._rules[rule_id]
+
+    @cached_property
+    def vitals(self) -> tuple[str, ...]:
+        """The vitals whose readings it looks at."""
+        return tuple(name for name, of in self.inputs.items() if of.kind == "vital")
+
+    @cached_property
+    def asked(self) -> tuple[str, ...]:
+        """The inputs that are read or asked, not derived from others."""
+        return tuple(name for name, of in self.inputs.items() if of.kind in ("vital", "answers"))
 
     def reached(self, rule: Rule, values: tuple[float, ...]) -> float | None:
-        """The worst of a day's values where it reaches the rule; None where it does not."""
-        if not values:
-            return None
+        """The worst of a day's values, one or more, where it reaches the rule; else None."""
         worst = _WORST[rule.worst](values)
-        limits = self.limits(rule)
-        return worst if all(_HOLDS[name](worst, limit) for name, limit in limits.items()) else None
-
-    def limits(self, rule: Rule) -> dict[str, float]:
-        """The rule's bounds as numbers, configuration filled in."""
-        return {name: self.configuration[limit] if isinstance(limit, str) else limit
-                for name, limit in rule.bounds.items()}
+        for holds, limit in self._bounds[rule.id]:
+            if not holds(worst, limit):
+                return None
+        return worst
 
     def explain(self, rule: Rule, value: float) -> str:
         """The rule's sentence about `value`."""
         of = self.inputs[rule.input]
-        limits = self.limits(rule)
-        bounds = {name: of.text(limit) for name, limit in limits.items()}
-        limit = of.text(abs(next(iter(limits.values()))))
-        return rule.sentence.format(value=of.text(value), size=of.text(abs(value)), limit=limit,
-                                    **bounds)
+        return rule.sentence.format(value=of.text(value), size=of.text(abs(value)),
+                                    **self._limit_texts[rule.id])
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    @cached_property
+    def _bounds(self) -> dict[str, list[tuple[Callable[[float, float], bool], float]]]:
+        return {rule.id: [(_HOLDS[name], limit) for name, limit in self._limits(rule).items()]
+                for rule in self.rules}
+
+    def _limits(self, rule: Rule) -> dict[str, float]:
+        """The rule's bounds as numbers, configuration filled in."""
+        return {name: self.configuration[limit] if isinstance(limit, str) else limit
+                for name, limit in rule.bounds.items()}
+
+    @cached_property
+    def _limit_texts(self) -> dict[str, dict[str, str]]:
+        texts = {}
+        for rule in self.rules:
+            of, limits = self.inputs[rule.input], self._limits(rule)
+            texts[rule.id] = {"limit": of.text(abs(next(iter(limits.values())))),
+                              **{name: of.text(limit) for name, limit in limits.items()}}
+        return texts
 
 
 def available() -> tuple[str, ...]:
@@ -139,6 +169,8 @@ def parse(text: str) -> Protocol:
                if row not in protocol.inputs]
     faults += [f"input {one.id!r} has unknown kind {one.kind!r}"
                for one in protocol.inputs.values() if one.kind not in KINDS]
+    faults = faults or [fault for rule in protocol.rules
+                        for fault in _sentence_fault(protocol, rule)]
     if faults:
         raise ProtocolError(f"{protocol.name} {protocol.version}: " + "; ".join(faults))
     return protocol
@@ -170,8 +202,7 @@ def _faults(protocol: Protocol, rule: Rule) -> list[str]:
         "a bound names no setting": all(limit in protocol.configuration for limit
                                         in rule.bounds.values() if isinstance(limit, str)),
     }
-    faults = [f"rule {rule.id!r}: {fault}" for fault, holds in checks.items() if not holds]
-    return faults or _sentence_fault(protocol, rule)
+    return [f"rule {rule.id!r}: {fault}" for fault, holds in checks.items() if not holds]
 
 
 def _sentence_fault(protocol: Protocol, rule: Rule) -> list[str]:
