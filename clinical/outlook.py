@@ -7,40 +7,29 @@ are now. The forecasts are of hourly means, which soften peaks: another reason t
 least". A forecast that cannot be scored raises `OutlookError`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 
-from clinical.distributions import (
-    DEFAULT_LOADING,
-    QUANTILE_LEVELS,
-    WORST_POINTS,
-    FloatArray,
-    points_of,
-    points_probabilities,
-    total_probabilities,
+from clinical.ahead import (
+    MEDIUM_TOTAL,
+    Ahead,
+    certain_points,
+    forecast_scale,
+    most_likely,
+    score_ahead,
 )
+from clinical.distributions import DEFAULT_LOADING, WORST_POINTS, FloatArray, points_of
 from clinical.errors import OutlookError
-from clinical.news2 import (
-    ALTERED_CONSCIOUSNESS_POINTS,
-    BANDS,
-    MEASURED,
-    OXYGEN_POINTS,
-    PARAMETERS,
-    Consciousness,
-    Inputs,
-    Scale,
-    band_of,
-    scale_of,
-)
+from clinical.news2 import BANDS, MEASURED, OXYGEN_POINTS, PARAMETERS, Inputs
 from clinical.vitals import SPECS, Vital
 
 DEFAULT_ALERT_THRESHOLD = 0.3
 DEFAULT_WITHIN_HOURS = 12
-MEDIUM_TOTAL = 5
-HIGH_TOTAL = 7
-_WORTH = np.arange(WORST_POINTS + 1)
+_BAND_NAMES = tuple(band.value for band in BANDS)
+_TIED = 12   # decimals to which the drivers are compared: beyond them is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,43 +91,57 @@ class Outlook:
 
 def forecast_severity(
     quantiles: Mapping[str, FloatArray], known: Inputs, *,
-    loading: float = DEFAULT_LOADING, loading_estimated: bool = False,
+    loading: float = DEFAULT_LOADING,
     alert_threshold: float = DEFAULT_ALERT_THRESHOLD,
     within_hours: int = DEFAULT_WITHIN_HOURS, paths: Mapping[str, FloatArray] | None = None,
 ) -> Outlook:
-    """Score the forecast distributions.
+    """Score one patient's forecast distributions.
 
     quantiles  per vital, shape (horizon, 7), at `QUANTILE_LEVELS`; vitals that NEWS2 does not
                score are passed over
     known      the inputs now: its oxygen, consciousness and SpO2 scale are carried forward (its
                measured values are not used)
     loading    of the one-factor copula that joins the vitals (they worsen together); the default
-               is an assumption, `estimate_loading` gives one from residuals; 0 = independence
+               is an assumption; 0 = independence
     paths      joint residual paths per vital, shape (n, horizon), for the "within" event
+    """
+    scored = {name: np.asarray(quantiles[name], np.float64)[None]
+              for name in MEASURED if name in quantiles}
+    for name, one in scored.items():
+        if not np.isfinite(one).all():
+            raise OutlookError(f"{name}: a quantile is not finite; leave the vital out")
+    (outlook,) = forecast_severities(
+        scored, [known], loading=loading, alert_threshold=alert_threshold,
+        within_hours=within_hours)
+    assert outlook is not None     # `score_ahead` refuses a cohort without a vital
+    if not paths:
+        return outlook
+    outlook = replace(outlook, within=within_from_paths(paths, known, within_hours))
+    return replace(outlook, sentences=_sentences(outlook))
+
+
+def forecast_severities(
+    quantiles: Mapping[str, FloatArray], known: Sequence[Inputs], *,
+    loading: float = DEFAULT_LOADING,
+    alert_threshold: float = DEFAULT_ALERT_THRESHOLD, within_hours: int = DEFAULT_WITHIN_HOURS,
+) -> Iterator[Outlook | None]:
+    """Score many patients at once: as `forecast_severity` does each, to the last bit.
+
+    quantiles  per vital, shape (P, horizon, 7); a patient's NaN rows = no forecast of that vital
+    known      the P patients' inputs now
+    A patient without a forecast of any vital that NEWS2 scores has None.
     """
     if not (0 < alert_threshold <= 1 and within_hours >= 1):
         raise OutlookError(f"alert threshold {alert_threshold}, within {within_hours} h: give a "
                            "probability above 0 and at least one hour")
-    points = {name: _probabilities(name, one, known) for name, one in _checked(quantiles).items()}
-    horizon = len(next(iter(points.values())))
-    certain, three = _certain(known)
-    joint = total_probabilities(list(points.values()), horizon, constant=certain,
-                                constant_three=three, loading=loading)
-    at_least_5 = joint[:, MEDIUM_TOTAL:].sum(axis=(1, 2))
-    peak = int(np.argmax(at_least_5))
-    over = np.flatnonzero(at_least_5 >= alert_threshold)
-    missing = _missing(points, known)
-    outlook = Outlook(
-        leads=tuple(_lead(number, joint[number], points) for number in range(horizon)),
-        peak_lead=peak + 1, peak_p_at_least_5=float(at_least_5[peak]),
-        alert_lead=int(over[0]) + 1 if len(over) else None, alert_threshold=alert_threshold,
-        within=(within_from_paths(paths, known, within_hours) if paths
-                else within_bounds(at_least_5.tolist(), within_hours)),
-        drivers=_drivers(points, peak), missing=missing,
-        missing_points=_missing_points(missing, known),
-        dependence=_dependence(loading, loading_estimated), sentences=(),
-    )
-    return replace(outlook, sentences=_sentences(outlook))
+    ahead = score_ahead(quantiles, known, loading=loading)
+    means = ahead.expected.mean(axis=-1).tolist()
+    dependence = _dependence(loading)
+    for leads, peak, mean, inputs in zip(
+            _leads(ahead), ahead.peaks.tolist(), means, known, strict=True):
+        yield None if not leads[0].expected_points else _outlook(
+            leads, peak, dict(zip(MEASURED, mean, strict=True)), inputs,
+            threshold=alert_threshold, hours=within_hours, dependence=dependence)
 
 
 def within_bounds(at_least_5: Sequence[float], hours: int) -> Within:
@@ -157,53 +160,60 @@ def within_from_paths(paths: Mapping[str, FloatArray], known: Inputs, hours: int
     if len({one.shape for one in scored.values()}) != 1:
         raise OutlookError("joint paths need at least one scored vital and one shape for all; "
                            "cut them to the same paths and hours")
-    total = sum((points_of(one[:, :hours], _scale(name, known)) for name, one in scored.items()),
-                start=np.int64(_certain(known)[0]))
+    total = sum((points_of(one[:, :hours], forecast_scale(name, known))
+                 for name, one in scored.items()),
+                start=np.int64(certain_points(known)[0]))
     share = float((np.max(total, axis=1) >= MEDIUM_TOTAL).mean())
     count, horizon = next(iter(scored.values())).shape
     return Within(hours=min(hours, horizon), probability=share, lower=share, upper=share,
                   method=f"share of {count} joint residual paths")
 
 
-def _checked(quantiles: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """The scored vitals' quantiles, in the order of the chart."""
-    scored = {name: np.asarray(quantiles[name], np.float64)
-              for name in MEASURED if name in quantiles}
-    if not scored:
-        raise OutlookError("none of the vitals that NEWS2 scores has a forecast; "
-                           f"forecast at least one of {', '.join(MEASURED)}")
-    for name, one in scored.items():
-        if one.ndim != 2 or one.shape[1] != len(QUANTILE_LEVELS) or not len(one):
-            raise OutlookError(f"{name}: quantiles of shape {one.shape}; give (horizon, "
-                               f"{len(QUANTILE_LEVELS)}), at the levels {QUANTILE_LEVELS}")
-        if not np.isfinite(one).all():
-            raise OutlookError(f"{name}: a quantile is not finite; leave the vital out")
-    if len({len(one) for one in scored.values()}) > 1:
-        raise OutlookError("the vitals' horizons differ; cut them to the shortest")
-    return scored
+def _outlook(
+    leads: tuple[LeadOutlook, ...], peak: int, mean_points: Mapping[str, float], known: Inputs, *,
+    threshold: float, hours: int, dependence: str,
+) -> Outlook:
+    risks = [one.p_at_least_5 for one in leads]
+    points = leads[peak].expected_points
+    missing = _missing(tuple(points), known)
+    outlook = Outlook(
+        leads=leads, peak_lead=peak + 1, peak_p_at_least_5=risks[peak],
+        alert_lead=next((one.lead for one in leads if one.p_at_least_5 >= threshold), None),
+        alert_threshold=threshold, within=within_bounds(risks, hours),
+        drivers=_drivers(points, mean_points), missing=missing,
+        missing_points=_missing_points(missing, known), dependence=dependence, sentences=(),
+    )
+    return replace(outlook, sentences=_sentences(outlook))
 
 
-def _scale(name: str, known: Inputs) -> Scale:
-    """The row of the chart; scale 2 without known oxygen supply is read on air: at least."""
-    return scale_of(name, known, on_oxygen=bool(known.supplemental_oxygen))
+def _leads(ahead: Ahead) -> Iterator[tuple[LeadOutlook, ...]]:
+    """Each patient's hours."""
+    likely = iter(most_likely(ahead.bands))
+    for totals, bands, fives, sevens, points, present in zip(
+            ahead.totals.tolist(), ahead.bands.tolist(), ahead.at_least_5.tolist(),
+            ahead.at_least_7.tolist(), ahead.expected.swapaxes(1, 2).tolist(),
+            ahead.present.tolist(), strict=True):
+        names = tuple(compress(MEASURED, present))
+        yield tuple(
+            LeadOutlook(
+                lead=lead, totals=tuple(total), bands=dict(zip(_BAND_NAMES, band, strict=True)),
+                most_likely_band=next(likely), p_at_least_5=five, p_at_least_7=seven,
+                expected_points=dict(zip(names, compress(point, present), strict=True)))
+            for lead, (total, band, five, seven, point) in enumerate(
+                zip(totals, bands, fives, sevens, points, strict=True), 1))
 
 
-def _probabilities(name: str, quantiles: FloatArray, known: Inputs) -> FloatArray:
-    spec = SPECS[Vital(name)]
-    return points_probabilities(quantiles, _scale(name, known), spec.low, spec.high)
+def _drivers(at_peak: Mapping[str, float], mean: Mapping[str, float]) -> tuple[Driver, ...]:
+    """Vitals by their expected points at the hour of highest risk, most first."""
+    drivers = [Driver(vital=name, mean_points=mean[name], points_at_peak=points)
+               for name, points in at_peak.items()]
+    return tuple(sorted(drivers, key=lambda one: (-round(one.points_at_peak, _TIED),
+                                                  -round(one.mean_points, _TIED))))
 
-
-def _certain(known: Inputs) -> tuple[int, bool]:
-    """Points of oxygen and consciousness, carried forward, and whether they hold a 3."""
-    altered = known.consciousness not in (None, Consciousness.ALERT)
-    oxygen = OXYGEN_POINTS * bool(known.supplemental_oxygen)
-    return oxygen + ALTERED_CONSCIOUSNESS_POINTS * altered, altered
-
-
-def _missing(points: Mapping[str, FloatArray], known: Inputs) -> tuple[str, ...]:
+def _missing(present: Sequence[str], known: Inputs) -> tuple[str, ...]:
     unknown = {name for name in PARAMETERS if getattr(known, name) is None}
     return tuple(name for name in PARAMETERS
-                 if name not in points and (name in MEASURED or name in unknown))
+                 if name not in present and (name in MEASURED or name in unknown))
 
 
 def _missing_points(missing: Sequence[str], known: Inputs) -> int:
@@ -213,33 +223,11 @@ def _missing_points(missing: Sequence[str], known: Inputs) -> int:
     return OXYGEN_POINTS * supply + WORST_POINTS * (len(missing) - supply + scale_2)
 
 
-def _lead(number: int, joint: FloatArray, points: Mapping[str, FloatArray]) -> LeadOutlook:
-    """`joint` of shape (21, 2): totals by whether a single 3 is among them."""
-    bands = dict.fromkeys((band.value for band in BANDS), 0.0)
-    for total, three in np.ndindex(joint.shape):
-        bands[band_of(total, any_three=bool(three)).value] += float(joint[total, three])
-    totals = joint.sum(axis=1)
-    return LeadOutlook(
-        lead=number + 1, totals=tuple(totals.tolist()), bands=bands,
-        most_likely_band=max(reversed(BANDS), key=lambda band: bands[band.value]).value,
-        p_at_least_5=float(totals[MEDIUM_TOTAL:].sum()),
-        p_at_least_7=float(totals[HIGH_TOTAL:].sum()),
-        expected_points={name: float(one[number] @ _WORTH) for name, one in points.items()},
-    )
-
-
-def _drivers(points: Mapping[str, FloatArray], peak: int) -> tuple[Driver, ...]:
-    """Vitals by their expected points at the hour of highest risk, most first."""
-    drivers = [Driver(vital=name, mean_points=float((one @ _WORTH).mean()),
-                      points_at_peak=float(one[peak] @ _WORTH)) for name, one in points.items()]
-    return tuple(sorted(drivers, key=lambda one: (-one.points_at_peak, -one.mean_points)))
-
-
-def _dependence(loading: float, estimated: bool) -> str:
+def _dependence(loading: float) -> str:
     if loading == 0:
         return "vitals independent (understates the tails: vitals worsen together)"
-    origin = "estimated on residuals" if estimated else "an assumption, not estimated"
-    return f"one-factor Gaussian copula over the points, loading {loading:g} ({origin})"
+    return (f"one-factor Gaussian copula over the points, loading {loading:g} "
+            "(an assumption, not estimated)")
 
 
 def _sentences(outlook: Outlook) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from clinical.distributions import (
     QUANTILE_LEVELS,
     FloatArray,
-    estimate_loading,
     normal_cdf,
     normal_score,
     points_of,
@@ -83,6 +82,15 @@ def test_quantiles_are_stacked_from_the_bounds() -> None:
     assert stacked.tolist() == [[1, 2, 3, 4, 5, 6, 7]]
 
 
+def test_quantiles_of_many_patients_are_stacked_as_of_one() -> None:
+    point = np.arange(6.0).reshape(2, 3)
+    bounds = [{level: point + side * level for level in (50, 80, 95)} for side in (-1, 1)]
+    both = quantiles_of(point, *bounds)
+    assert both.shape == (2, 3, 7)
+    np.testing.assert_array_equal(both[1], quantiles_of(
+        point[1], *({level: one[1] for level, one in side.items()} for side in bounds)))
+
+
 def test_normal_functions_are_inverse_and_reach_the_ends() -> None:
     z = np.array([[-8.0, -1.0], [0.0, 3.0]])
     np.testing.assert_allclose(normal_score(normal_cdf(z)), z, atol=1e-9)
@@ -90,20 +98,33 @@ def test_normal_functions_are_inverse_and_reach_the_ends() -> None:
     assert normal_cdf(np.array([-np.inf, np.inf])).tolist() == [0, 1]
 
 
+@given(p=st.floats(1e-300, 1, exclude_max=True))
+def test_normal_scores_are_those_of_the_standard_library(p: float) -> None:
+    assert normal_score(np.array([p]))[0] == pytest.approx(NormalDist().inv_cdf(p), rel=1e-14,
+                                                           abs=1e-15)
+
+
 POINTS = st.lists(st.integers(0, 20), min_size=4, max_size=4).filter(any).map(
     lambda counts: [count / sum(counts) for count in counts])
 
 
+def totals(points: list[list[float]], loading: float = 0.0) -> FloatArray:
+    """One patient, one lead: (21, 2) of P(points = 0..3) of each vital."""
+    joint = total_probabilities(np.array(points)[None, :, None, :], loading=loading)
+    return np.asarray(joint[0, 0])
+
+
 @settings(max_examples=40, deadline=None)
-@given(points=st.lists(POINTS, min_size=1, max_size=4),
-       constant=st.sampled_from([(0, False), (2, False), (3, True), (5, True)]))
-def test_independence_equals_enumeration(
-    points: list[list[float]], constant: tuple[int, bool],
-) -> None:
-    joint = total_probabilities([np.array([one]) for one in points], 1, constant=constant[0],
-                                constant_three=constant[1])
-    np.testing.assert_allclose(joint[0], news2_distribution.independent(points, *constant),
-                               atol=1e-12)
+@given(points=st.lists(POINTS, min_size=1, max_size=4))
+def test_independence_equals_enumeration(points: list[list[float]]) -> None:
+    np.testing.assert_allclose(totals(points), news2_distribution.independent(points), atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(points=st.lists(POINTS, min_size=1, max_size=5), loading=st.floats(0, 0.9))
+def test_the_copula_equals_its_quadrature(points: list[list[float]], loading: float) -> None:
+    np.testing.assert_allclose(totals(points, loading),
+                               news2_distribution.joined(points, loading), atol=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -111,65 +132,46 @@ def test_independence_equals_enumeration(
 def test_probabilities_sum_to_1_and_marginals_stay(
     points: list[list[float]], loading: float,
 ) -> None:
-    joint = total_probabilities([np.array([one]) for one in points], 1, loading=loading)
+    joint = totals(points, loading)
     mean = sum(worth * p for one in points for worth, p in enumerate(one))
     assert joint.min() >= 0
     assert joint.sum() == pytest.approx(1, abs=1e-9)
-    assert np.arange(21) @ joint[0].sum(axis=1) == pytest.approx(mean, abs=1e-6)
+    assert np.arange(21) @ joint.sum(axis=1) == pytest.approx(mean, abs=1e-6)
 
 
 @pytest.mark.parametrize("loading", [0.3, 0.8])
 def test_the_copula_equals_monte_carlo(loading: float) -> None:
     points = [[0.7, 0.2, 0.06, 0.04], [0.5, 0.3, 0.0, 0.2], [0.8, 0.0, 0.15, 0.05]]
-    joint = total_probabilities([np.array([one]) for one in points], 1, loading=loading)
-    np.testing.assert_allclose(joint[0], news2_distribution.sampled(points, loading, 400_000, 7),
-                               atol=3e-3)
+    np.testing.assert_allclose(totals(points, loading),
+                               news2_distribution.sampled(points, loading, 400_000, 7), atol=3e-3)
 
 
 def test_dependence_fattens_the_tail() -> None:
-    points = [np.array([[0.8, 0.1, 0.05, 0.05]])] * 4
-    tails = [total_probabilities(points, 1, loading=loading)[0, 7:].sum()
-             for loading in (0.0, 0.3, 0.6, 0.9)]
+    points = [[0.8, 0.1, 0.05, 0.05]] * 4
+    tails = [totals(points, loading)[7:].sum() for loading in (0.0, 0.3, 0.6, 0.9)]
     assert tails == sorted(tails)
     assert tails[-1] > 2 * tails[0]
 
 
 def test_leads_do_not_mix() -> None:
-    points = [np.array([[1.0, 0, 0, 0], [0, 0, 0, 1.0]])] * 2
-    joint = total_probabilities(points, 2, loading=0.5)
-    assert joint[0, 0, 0] == pytest.approx(1)
-    assert joint[1, 6, 1] == pytest.approx(1)
+    points = np.array([[[[1.0, 0, 0, 0], [0, 0, 0, 1.0]]] * 2])
+    joint = total_probabilities(points, loading=0.5)
+    assert joint[0, 0, 0, 0] == pytest.approx(1)
+    assert joint[0, 1, 6, 1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("loading", [-0.1, 1.0, float("nan")])
+def test_a_vital_that_scores_0_for_sure_changes_nothing() -> None:
+    points = [[0.7, 0.2, 0.06, 0.04], [0.5, 0.3, 0.0, 0.2]]
+    np.testing.assert_allclose(totals([*points, [1.0, 0, 0, 0]], 0.3), totals(points, 0.3),
+                               atol=1e-15)
+
+
+def test_more_vitals_than_the_chart_has_are_refused() -> None:
+    with pytest.raises(OutlookError, match="7 vitals"):
+        totals([[0.25] * 4] * 7)
+
+
+@pytest.mark.parametrize("loading", [-0.1, 0.96, 1.0, float("nan")])
 def test_a_loading_outside_its_range_is_refused(loading: float) -> None:
     with pytest.raises(OutlookError, match="loading"):
-        total_probabilities([], 1, loading=loading)
-
-
-def residuals(loading: float) -> dict[str, FloatArray]:
-    random = np.random.default_rng(3)
-    factor = random.standard_normal(4000)
-    worse = {name: loading * factor + np.sqrt(1 - loading**2) * random.standard_normal(4000)
-             for name in ("heart_rate", "respiratory_rate", "spo2")}
-    return {**worse, "spo2": -worse["spo2"], "diastolic_bp": factor}
-
-
-@pytest.mark.parametrize("loading", [0.3, 0.7])
-def test_the_loading_is_found_again_in_residuals(loading: float) -> None:
-    found = residuals(loading)
-    found["heart_rate"][::7] = np.nan
-    assert estimate_loading(found) == pytest.approx(loading, abs=0.05)
-
-
-def test_no_common_factor_gives_loading_0() -> None:
-    opposed = residuals(0.9)
-    assert estimate_loading({"heart_rate": opposed["heart_rate"],
-                             "respiratory_rate": -opposed["heart_rate"]}) == 0
-
-
-def test_too_few_residuals_are_refused() -> None:
-    with pytest.raises(OutlookError, match="50 hours"):
-        estimate_loading({"heart_rate": np.zeros(10), "spo2": np.zeros(10)})
-    with pytest.raises(OutlookError):
-        estimate_loading({"heart_rate": np.arange(90.0), "spo2": np.zeros(90)})
+        totals([[1.0, 0, 0, 0]], loading)

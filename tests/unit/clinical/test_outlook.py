@@ -93,9 +93,8 @@ def test_vitals_that_news2_does_not_score_are_passed_over() -> None:
 def test_dependence_is_told_and_moves_the_tail() -> None:
     sick = forecast(respiratory_rate=(20.0, 2.0), heart_rate=(100.0, 15.0), spo2=(95.0, 2.0))
     apart = forecast_severity(sick, KNOWN, loading=0)
-    joined = forecast_severity(sick, KNOWN, loading=0.6, loading_estimated=True)
+    joined = forecast_severity(sick, KNOWN, loading=0.6)
     assert "independent" in apart.dependence
-    assert "estimated on residuals" in joined.dependence
     assert "assumption" in forecast_severity(sick, KNOWN).dependence
     assert joined.leads[0].p_at_least_7 > apart.leads[0].p_at_least_7
 
@@ -120,6 +119,12 @@ def test_joint_paths_give_the_event_itself_between_its_bounds() -> None:
     assert within.probability is not None
     assert bounds.lower <= within.probability <= bounds.upper
     assert "500" in within.method
+
+
+def test_of_hours_with_the_same_risk_the_first_is_told() -> None:
+    sick = forecast(horizon=4, respiratory_rate=(40.0, 1.0), heart_rate=(180.0, 2.0))
+    sick["heart_rate"][1:] += 1e-9        # what is left is rounding
+    assert forecast_severity(sick, KNOWN).peak_lead == 1
 
 
 def test_a_path_counts_once_however_long_it_is_high() -> None:
