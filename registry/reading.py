@@ -29,6 +29,7 @@ from registry.migrate import require_migrated
 from registry.views import (
     Access,
     Accuracy,
+    Champion,
     Entry,
     Forecast,
     Freshness,
@@ -40,6 +41,7 @@ from registry.views import (
     PatientList,
     Run,
     Severity,
+    StoredModel,
     User,
 )
 
@@ -202,12 +204,26 @@ class Reading:
             self._require(access, patient_id, sql.MAY_SEE_MODELS)
         return tuple(Model(**row._mapping) for row in rows)
 
-    def document(self, access: Access, document_id: str) -> str:
-        """A model document's JSON text, byte for byte as it was hashed."""
+    def model(self, access: Access, document_id: str) -> StoredModel:
+        """One model document. DocumentNotFound outside `access`; operators see every patient's."""
         rows = self._ask(sql.DOCUMENT, viewer=access.username, document=document_id)
         if not rows:
             raise DocumentNotFound
-        return str(rows[0].document)
+        return StoredModel(**rows[0]._mapping)
+
+    def member_documents(
+        self, access: Access, patient_id: str, wanted: Sequence[tuple[str, str, datetime]]
+    ) -> Mapping[tuple[str, str], StoredModel]:
+        """By (vital, member), the document that a forecast used: `wanted` has its cutoff third."""
+        vitals, members, cutoffs = ([*column] for column in zip(*wanted, strict=True))
+        rows = self._ask_patient(sql.MEMBER_DOCUMENTS, access, patient_id, vitals=vitals,
+                                 members=members, cutoffs=cutoffs)
+        return {(row.vital, row.member): StoredModel(**row._mapping) for row in rows}
+
+    def champions(self, access: Access, patient_id: str) -> Mapping[str, Champion]:
+        """By vital, the member that the last training found best."""
+        rows = self._ask_patient(sql.CHAMPIONS, access, patient_id)
+        return {row.vital: Champion(**row._mapping) for row in rows}
 
     def runs(self, *, limit: int) -> tuple[Run, ...]:
         """The newest runs of the jobs; they hold no patient data."""

@@ -72,7 +72,7 @@ WHERE p.patient_id = :patient AND {_VISIBLE} AND {_GRIDDED}
 GROUP BY o.vital, hour"""
 
 FRESHNESS = f"""
-SELECT v.vital, n.effective_start AS newest, n.provider,
+SELECT v.vital, n.effective_start AS newest, n.provider, n.utc_offset_s,
        CAST(n.value AS double precision) AS newest_value,
        (SELECT count(*) FROM observations o
         WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
@@ -81,7 +81,7 @@ SELECT v.vital, n.effective_start AS newest, n.provider,
 FROM patients p
 CROSS JOIN unnest(CAST(:vitals AS text[])) WITH ORDINALITY AS v(vital, position)
 LEFT JOIN LATERAL (
-    SELECT o.effective_start, o.value, o.provider FROM observations o
+    SELECT o.effective_start, o.value, o.provider, o.utc_offset_s FROM observations o
     WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
     ORDER BY o.effective_start DESC LIMIT 1) n ON true
 WHERE p.patient_id = :patient AND {_VISIBLE}
@@ -199,9 +199,35 @@ LEFT JOIN model_aliases a ON a.document_id = d.document_id
 WHERE p.patient_id = :patient AND {_MODELS_VISIBLE}
 ORDER BY d.vital, d.member, d.cutoff DESC, a.alias"""
 
+# Two series with the same readings have the same document: either may stand for it.
 DOCUMENT = f"""
-SELECT d.document FROM model_documents d JOIN patients p USING (patient_id)
-WHERE d.document_id = :document AND {_MODELS_VISIBLE}"""
+SELECT d.document_id, d.vital, d.member, d.document
+FROM model_documents d JOIN patients p USING (patient_id)
+WHERE d.document_id = :document AND {_MODELS_VISIBLE}
+ORDER BY d.vital, d.patient_id LIMIT 1"""
+
+# The documents that a forecast of that cutoff was made from, as in `registry.models`: each member's
+# newest; trained twice at one cutoff, the one that the last fit left.
+MEMBER_DOCUMENTS = f"""
+SELECT n.document_id, w.vital, w.member, n.document
+FROM patients p
+CROSS JOIN unnest(CAST(:vitals AS text[]), CAST(:members AS text[]),
+                  CAST(:cutoffs AS timestamptz[])) AS w(vital, member, cutoff)
+CROSS JOIN LATERAL (
+    SELECT d.document_id, d.document FROM model_documents d
+    LEFT JOIN fits f ON f.patient_id = d.patient_id AND f.vital = d.vital
+        AND f.member = d.member AND f.cutoff = d.cutoff AND f.document_id = d.document_id
+    WHERE d.patient_id = p.patient_id AND d.vital = w.vital AND d.member = w.member
+      AND d.cutoff <= w.cutoff
+    ORDER BY d.cutoff DESC, (f.document_id IS NULL), d.created_at DESC, d.document_id
+    LIMIT 1) n
+WHERE p.patient_id = :patient AND {_VISIBLE}"""
+
+CHAMPIONS = f"""
+SELECT a.vital, d.member, a.document_id, a.why
+FROM patients p JOIN model_aliases a USING (patient_id)
+JOIN model_documents d USING (document_id, patient_id, vital)
+WHERE p.patient_id = :patient AND {_VISIBLE} AND a.alias = 'champion'"""
 
 RUNS = """
 SELECT run_id, job, cycle, shard, status, started_at, ended_at, cpu_seconds, exception

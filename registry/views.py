@@ -121,12 +121,16 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """Where a vital's readings come from and how far they reach; None = never one."""
+    """Where a vital's readings come from and how far they reach; None = never one.
+
+    `utc_offset_s` is the patient's own at the newest reading, where the vendor tells it.
+    """
 
     vital: str
     newest: datetime | None
     newest_value: float | None
     provider: str | None
+    utc_offset_s: int | None
     last_day: int
 
 
@@ -153,6 +157,26 @@ class Model:
     cutoff: datetime
     made_by: str
     alias: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredModel:
+    """A model document with its text, byte for byte as it was hashed."""
+
+    document_id: str
+    vital: str
+    member: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The member that the last training of a vital found best, and why."""
+
+    vital: str
+    member: str
+    document_id: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

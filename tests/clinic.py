@@ -14,6 +14,9 @@ import numpy as np
 from sqlalchemy import Engine, insert
 
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from forecasting import members
+from forecasting.config import EngineConfig
+from forecasting.documents import document_id, dumps
 from forecasting.grid import hourly_grid
 from registry import tables
 from registry.database import Connection, transaction
@@ -53,7 +56,15 @@ SPREAD = {"heart_rate": 6, "respiratory_rate": 1.2, "systolic_bp": 6, "diastolic
           "body_temperature": 0.2, "spo2": 0.8}
 SCORED = ("ill", "well")
 SCORED_EVERY_HOURS = 6
-MEMBERS = ("profile", "revert", "ets", "theta", "last_value")
+# What each member says of the median, in units of the interval, and its weight per bucket.
+MEMBERS: dict[str, tuple[float, tuple[float, ...]]] = {
+    "profile": (0.0, (0.20, 0.40, 0.55, 0.60)), "revert": (-0.3, (0.30, 0.20, 0.15, 0.10)),
+    "ets": (0.2, (0.10, 0.15, 0.15, 0.15)), "theta": (0.3, (0.10, 0.10, 0.05, 0.05)),
+    "last_value": (0.0, (0.30, 0.15, 0.10, 0.10)),
+}
+WITH_DOCUMENTS = ("profile", "revert", "last_value")
+BUCKETS = ("1", "2-6", "7-12", "13-24")
+CHAMPION_WHY = "lowest rolling-origin error over the day"
 
 
 def open_ward(engine: Engine) -> None:
@@ -66,6 +77,8 @@ def open_ward(engine: Engine) -> None:
         rows = [_forecast(patient, vital.value, _document(conn, patient, vital.value))
                 for patient in LEVELS for vital in FORECAST_VITALS]
         save_forecasts(conn, rows)
+        for series, grid in _grids(conn):
+            _member_documents(conn, series, grid)
         scored = severity_rows(conn, [name for name in PATIENTS if name != "empty"], CYCLE,
                                ModelConfig(), rows, _grids(conn))
         save_severities(conn, scored)
@@ -163,19 +176,20 @@ def _forecast(
     def bound(score: float) -> list[float]:
         return [float(one) for one in np.clip(median + score * width, spec.low, spec.high)]
 
-    paths = {name: bound(0) for name in MEMBERS} | {"last_value": [bound(0)[0]] * HORIZON}
+    paths = {name: bound(side) for name, (side, _) in MEMBERS.items()}
+    paths["last_value"] = [bound(0)[0]] * HORIZON
     return ForecastRow(
         patient_id=patient, vital=vital, cutoff=cutoff, horizon=HORIZON, point=bound(0),
         document_id=document,
         bounds={level: (bound(-z), bound(z)) for level, z in ((50, .67), (80, 1.28), (95, 1.96))},
-        members={name: {"weights": {"1": .2, "2-6": .2, "7-12": .2, "13-24": .2}, "path": path}
-                 for name, path in paths.items()},
+        members={name: {"weights": dict(zip(BUCKETS, MEMBERS[name][1], strict=True)),
+                        "path": path} for name, path in paths.items()},
         absent={"tbats": "timeout: no fit within 20 s", "arima": "switched off for this vital"})
 
 
 def _observed(conn: Connection) -> list[tuple[str, str, Any]]:
     """Hourly means of the days before the cycle, of the patients whose forecasts are scored."""
-    return [(one.patient_id, one.vital, grid.values) for one, grid in _grids(conn)
+    return [(one.patient_id, str(one.vital), grid.values) for one, grid in _grids(conn)
             if one.patient_id in SCORED]
 
 
@@ -194,13 +208,41 @@ def _document(conn: Connection, patient: str, vital: str) -> str | None:
         return None
     text = f'{{"schema":"vitalcast.model/1","member":"ensemble","series":"{patient} {vital}"}}'
     name = hashlib.sha256(text.encode()).hexdigest()
-    conn.execute(insert(tables.model_documents), [{
-        "document_id": name, "patient_id": patient, "vital": vital, "member": "ensemble",
-        "engine": "native", "cutoff": CYCLE, "made_by": "search", "document": text}])
-    conn.execute(insert(tables.model_aliases), [{
-        "patient_id": patient, "vital": vital, "alias": "champion", "document_id": name,
-        "cutoff": CYCLE, "why": "first"}])
+    _save_document(conn, patient, vital, "ensemble", name, text)
+    _save_alias(conn, patient, vital, "ensemble", name, "first")
     return name
+
+
+def _member_documents(conn: Connection, series: Series, grid: Any) -> None:
+    """Documents of the members that are quickly fitted; `profile` is the champion."""
+    first = int(np.flatnonzero(~np.isnan(grid.values))[0])
+    vital = str(series.vital)
+    for member in WITH_DOCUMENTS:
+        document = members.fit(
+            member, grid.values[first:], start=grid.start + first * HOUR,
+            config=EngineConfig(members=(member,)), provenance=members.Provenance(
+                code_version="test"))
+        text = dumps(document)
+        name = document_id(text)
+        _save_document(conn, series.patient_id, vital, member, name, text)
+        if member == "profile":
+            _save_alias(conn, series.patient_id, vital, "champion", name, CHAMPION_WHY)
+
+
+def _save_document(
+    conn: Connection, patient: str, vital: str, member: str, name: str, text: str
+) -> None:
+    conn.execute(insert(tables.model_documents), [{
+        "document_id": name, "patient_id": patient, "vital": vital, "member": member,
+        "engine": "native", "cutoff": CYCLE, "made_by": "search", "document": text}])
+
+
+def _save_alias(
+    conn: Connection, patient: str, vital: str, alias: str, name: str, why: str
+) -> None:
+    conn.execute(insert(tables.model_aliases), [{
+        "patient_id": patient, "vital": vital, "alias": alias, "document_id": name,
+        "cutoff": CYCLE, "why": why}])
 
 
 def _grids(conn: Connection) -> list[tuple[Series, Any]]:

@@ -12,6 +12,9 @@ from api.answers import Answer, age_minutes
 from api.cache import BriefCache
 from api.entries import EntryIn, EntryOut, record
 from api.errors import HorizonTooLongError, NoForecastError
+from api.explanation_schemas import ForecastExplanationOut
+from api.explanations import Explained, explain_forecasts
+from api.routes.models import UtcOffset, as_offset
 from api.schemas import (
     ACCURACY_DAYS,
     AccuracyOut,
@@ -116,6 +119,23 @@ def _latest_forecast(
     return body.encode()
 
 
+@router.get("/{patient_id}/forecasts/{vital}/explanation", response_model=ForecastExplanationOut)
+def explanation(
+    patient_id: str, vital: ForecastVital, principal: Reader, readings: Readings,
+    utc_offset_minutes: UtcOffset = None,
+) -> Answer:
+    """How the latest forecast of one vital was made: what each member said and counted for, why
+    others are absent, and level, trend and daily pattern of the leading one in words and numbers.
+    """
+    found = readings.forecasts(principal.access, patient_id, [vital])
+    if not found:
+        raise NoForecastError
+    offset = as_offset(utc_offset_minutes)
+    (one,) = explain_forecasts(readings, principal.access, patient_id, found,
+                               {} if offset is None else {vital: offset})
+    return Answer(_explanation(patient_id, one))
+
+
 @router.get("/{patient_id}/accuracy", response_model=AccuracyOut)
 def accuracy(patient_id: str, principal: Reader, readings: Readings) -> Answer:
     """How the forecasts of the last seven days did, beside the best baseline."""
@@ -148,6 +168,18 @@ def enter(request: Request, patient_id: str, principal: Doctor, entry: EntryIn) 
     people: People = request.app.state.people
     stored = record(people, principal, patient_id, entry, _now(request))
     return Answer(stored.model_dump(), status_code=201)
+
+
+def _explanation(patient_id: str, one: Explained) -> dict[str, Any]:
+    forecast, champion = one.forecast, one.champion
+    return {
+        "patient_id": patient_id, "vital": forecast.vital, "unit": UNITS[forecast.vital],
+        "cutoff": forecast.cutoff, "horizon": forecast.horizon,
+        "document_id": forecast.document_id, "reason": forecast.reason, "members": one.members,
+        "absent": one.absent, "leading": one.leading, "unexplained": one.unexplained or None,
+        "champion": champion and {"member": champion.member, "why": champion.why,
+                                  "document_id": champion.document_id},
+    }
 
 
 def _patient(found: Standing, now: datetime) -> dict[str, Any]:

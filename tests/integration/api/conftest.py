@@ -1,0 +1,74 @@
+"""The ward behind the API, and who may sign in."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine, text
+
+from api.app import create_app
+from api.security import Principal, Role, Tokens
+from registry.database import open_engine, transaction
+from registry.tables import metadata
+from tests.answers import SignIn, settings
+from tests.clinic import USERS, open_ward
+from tests.serving import Client, served
+
+
+@pytest.fixture(scope="module")
+def ward(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with transaction(engine) as conn:
+        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
+    open_ward(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def app(ward: Engine, database_url: str) -> FastAPI:
+    return create_app(settings(database_url))
+
+
+@pytest.fixture(scope="module")
+def root(app: FastAPI) -> Iterator[str]:
+    with served(app) as root:
+        yield root
+
+
+@pytest.fixture
+def sign_in(app: FastAPI, root: str) -> Iterator[SignIn]:
+    """Clients with a token for a name, and for another role than the user's where one is given."""
+    clients: list[Client] = []
+
+    def client(name: str, role: str | None = None) -> Client:
+        tokens: Tokens = app.state.tokens
+        principal = Principal(username=name, role=Role(role or USERS[name]))
+        clients.append(Client(root, tokens.issue(principal)))
+        return clients[-1]
+
+    yield client
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def anonymous(root: str) -> Iterator[Client]:
+    with Client(root) as client:
+        yield client
+
+
+@pytest.fixture
+def doctor(sign_in: SignIn) -> Client:
+    return sign_in("doctor")
+
+
+@pytest.fixture
+def operator(sign_in: SignIn) -> Client:
+    return sign_in("operator")
+
+
+@pytest.fixture
+def service(sign_in: SignIn) -> Client:
+    return sign_in("service")
