@@ -1,4 +1,4 @@
-"""Patients, whose care they are in, and what people entered about them. Logins: `people`."""
+"""Patients, and what people entered about them. Logins: `people`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,6 @@ _IDS = "SELECT patient_id FROM patients ORDER BY patient_id"
 _LOAD = """
 SELECT patient_id, birth_date, pregnant, spo2_scale FROM patients
 WHERE patient_id = ANY(:patients)"""
-
-_IN_CARE = "SELECT 1 FROM care WHERE username = :username AND patient_id = :patient"
 
 _ENTRIES = """
 SELECT patient_id, item, value, effective_at FROM clinical_entries
@@ -55,12 +53,6 @@ def load_patients(conn: Connection, patients: Sequence[str]) -> dict[str, Patien
     """The patients that exist among `patients`, by id."""
     found = conn.execute(text(_LOAD), {"patients": list(patients)})
     return {row.patient_id: Patient(**row._mapping) for row in found}
-
-
-def is_in_care(conn: Connection, username: str, patient_id: str) -> bool:
-    """Whether the patient is on the doctor's list."""
-    asked = {"username": username, "patient": patient_id}
-    return conn.execute(text(_IN_CARE), asked).first() is not None
 
 
 def load_entries(

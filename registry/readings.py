@@ -1,114 +1,153 @@
-"""Readings for the severity of now and for the protocol's daily table."""
+"""Readings for the severity of now and for the protocol's daily table.
+
+Everything here comes from the indexes alone where a vacuum has been: `OFFSET 0` and `LIMIT 1` keep
+the planner from turning the lookups of one patient and vital into a pass over all readings.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-
-from sqlalchemy import text
+from typing import Any, NamedTuple
 
 from clinical.current import Reading
 from clinical.vitals import Vital
-from registry.database import Connection
+from registry.database import Connection, raw_cursor
 
-_LAST = """
-SELECT DISTINCT ON (patient_id, vital, context, granularity)
-       patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
-       context, granularity
-FROM observations
-WHERE patient_id = ANY(:patients) AND effective_start >= :since AND effective_start < :until
-  AND quality = 'ok' AND statistic IN ('instant', 'mean')
-ORDER BY patient_id, vital, context, granularity, effective_start DESC, value DESC"""
+_SERIES = """
+FROM unnest(CAST(%(patients)s AS text[])) AS p (patient_id)
+CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)"""
 
-_DATED = """
-SELECT key, patient_id, vital, CAST(value AS double precision) AS value, effective_start AS time,
-       coalesce(civil_date, CAST(effective_start AT TIME ZONE 'UTC'
-           + make_interval(secs => coalesce(utc_offset_s, 0)) AS date)) AS civil_date,
-       make_interval(secs => utc_offset_s) AS utc_offset, context, granularity, statistic
-FROM observations
-WHERE patient_id = ANY(:patients) AND vital = ANY(:vitals) AND quality = 'ok'
-  AND effective_start >= :since AND effective_start < :until"""
+_IN_WINDOW = """FROM observations r
+    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND r.quality = 'ok'
+      AND r.effective_start >= %(since)s AND r.effective_start < %(until)s"""
+
+_MOMENTS = f"""SELECT r.value, r.effective_start, r.context, r.granularity {_IN_WINDOW}
+      AND r.statistic IN ('instant', 'mean')"""
+
+_NEWEST = "ORDER BY r.effective_start DESC, r.value DESC LIMIT 1"
+
+# The newest reading that may stand for the moment; where there is none, the newest of any kind.
+_LAST = f"""
+SELECT p.patient_id, v.vital, CAST(o.value AS double precision), o.effective_start, o.context,
+       o.granularity
+{_SERIES}
+CROSS JOIN LATERAL (
+    (SELECT 1 AS choice, fit.* FROM (
+        {_MOMENTS} AND r.context <> 'active' AND r.granularity IN ('sample', 'interval')
+        {_NEWEST}) AS fit)
+    UNION ALL
+    (SELECT 2, newest.* FROM ({_MOMENTS} {_NEWEST}) AS newest)
+    ORDER BY choice LIMIT 1) AS o
+ORDER BY p.patient_id, v.position"""  # noqa: S608 -- constants of this file
+
+_CIVIL_DATE = """coalesce(r.civil_date, CAST(r.effective_start AT TIME ZONE 'UTC'
+        + make_interval(secs => coalesce(r.utc_offset_s, 0)) AS date))"""
 
 # A day's worst reading can be the vendor's own minimum or maximum: no statistic is left out.
 _DAILY = f"""
-WITH ranked AS (
-    SELECT *,
-        row_number() OVER (PARTITION BY patient_id, vital, civil_date
-                           ORDER BY time DESC, key DESC) AS from_last,
-        row_number() OVER (PARTITION BY patient_id, vital, civil_date
-                           ORDER BY value, time, key) AS from_lowest,
-        row_number() OVER (PARTITION BY patient_id, vital, civil_date
-                           ORDER BY value DESC, time, key) AS from_highest,
-        row_number() OVER (PARTITION BY patient_id
-                           ORDER BY (utc_offset IS NULL), time DESC, vital, key) AS from_told
-    FROM ({_DATED} AND context <> 'active') AS dated)
-SELECT * FROM ranked WHERE 1 IN (from_last, from_lowest, from_highest, from_told)
-ORDER BY patient_id, vital, time, key"""  # noqa: S608 -- constants of this file
+SELECT p.patient_id, v.vital, d.civil_date, CAST(d.lowest AS double precision),
+       CAST(d.highest AS double precision), CAST(o.value AS double precision)
+{_SERIES}
+CROSS JOIN LATERAL (
+    SELECT {_CIVIL_DATE} AS civil_date, min(r.value) AS lowest, max(r.value) AS highest,
+           max(r.effective_start) AS last_start
+    {_IN_WINDOW} AND r.context <> 'active'
+    GROUP BY 1 OFFSET 0) AS d
+CROSS JOIN LATERAL (
+    SELECT r.value FROM observations r
+    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND r.quality = 'ok'
+      AND r.effective_start = d.last_start AND r.context <> 'active'
+      AND {_CIVIL_DATE} = d.civil_date
+    ORDER BY r.value DESC LIMIT 1) AS o
+ORDER BY p.patient_id, v.position, d.civil_date"""  # noqa: S608 -- constants of this file
 
-# A patient has few nights, so that a month of them is little to read.
-_NIGHTLY = f"""{_DATED} AND granularity IN ('night', 'day') AND statistic = 'mean'
-ORDER BY patient_id, vital, time, key"""
+_OFFSETS = f"""
+SELECT DISTINCT ON (p.patient_id) p.patient_id, make_interval(secs => o.utc_offset_s)
+{_SERIES}
+CROSS JOIN LATERAL (
+    SELECT r.utc_offset_s, r.effective_start {_IN_WINDOW}
+      AND r.context <> 'active' AND r.utc_offset_s IS NOT NULL
+    ORDER BY r.effective_start DESC LIMIT 1) AS o
+ORDER BY p.patient_id, o.effective_start DESC, v.position"""
+
+_NIGHTLY = f"""
+SELECT p.patient_id, v.vital, CAST(o.value AS double precision)
+{_SERIES}
+CROSS JOIN LATERAL (
+    SELECT r.value, r.effective_start {_IN_WINDOW}
+      AND r.granularity IN ('night', 'day') AND r.statistic = 'mean'
+    OFFSET 0) AS o
+ORDER BY p.patient_id, v.position, o.effective_start, o.value"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DailyReading:
-    """A reading with the date on the patient's own calendar (UTC where no offset is known)."""
+class DailyReading(NamedTuple):
+    """A vital's readings at rest of one date of the patient's own calendar.
 
-    vital: Vital
-    value: float
-    time: datetime
+    Where no offset is known the calendar is UTC's; of readings at the same moment the last is the
+    highest.
+    """
+
+    vital: str
     civil_date: date
-    utc_offset: timedelta | None
-    context: str
-    granularity: str
-    statistic: str
+    lowest: float
+    highest: float
+    last: float
 
 
 def last_readings(
-    conn: Connection, patients: Sequence[str], since: datetime, until: datetime,
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
+    until: datetime,
 ) -> dict[str, list[Reading]]:
-    """The newest reading in [since, until) of each vital, context and granularity, by patient.
+    """Each vital's newest reading in [since, until) that may stand for the moment, by patient.
 
-    These are enough to choose from: which context counts is the severity's own decision.
+    Those in exercise and averages over a night or a day do not; where there is nothing else, the
+    newest of them comes, so that it can be told why nothing is scored.
     """
     found: dict[str, list[Reading]] = {patient: [] for patient in patients}
-    for row in conn.execute(text(_LAST), {
-            "patients": list(patients), "since": since, "until": until}):
-        found[row.patient_id].append(Reading(
-            vital=Vital(row.vital), value=row.value, time=row.time, context=row.context,
-            granularity=row.granularity))
+    for patient, vital, value, time, context, granularity in _rows(
+            conn, _LAST, patients, vitals, since, until):
+        found[patient].append(Reading(vital=Vital(vital), value=value, time=time, context=context,
+                                      granularity=granularity))
     return found
 
 
 def daily_readings(
-    conn: Connection, patients: Sequence[str], vitals: Sequence[str],
-    since: datetime, until: datetime,
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
+    until: datetime,
 ) -> dict[str, list[DailyReading]]:
-    """What a daily protocol needs of [since, until), by patient, in time order within a vital.
+    """What a daily protocol needs of [since, until), by patient: a row a vital and civil date."""
+    found: dict[str, list[DailyReading]] = {patient: [] for patient in patients}
+    for patient, *row in _rows(conn, _DAILY, patients, vitals, since, until):
+        found[patient].append(DailyReading._make(row))
+    return found
 
-    Of each vital and civil date its last, lowest and highest reading, those in exercise left out;
-    and the patient's newest reading that tells where the calendar stands.
+
+def civil_offsets(
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
+    until: datetime,
+) -> dict[str, timedelta]:
+    """How far each patient's calendar is from UTC, by the newest reading at rest that tells.
+
+    Patients of whom no reading in [since, until) tells are left out.
     """
-    return _dated(conn, _DAILY, patients, vitals, since, until)
+    return dict(_rows(conn, _OFFSETS, patients, vitals, since, until))
 
 
 def nightly_readings(
-    conn: Connection, patients: Sequence[str], vitals: Sequence[str],
-    since: datetime, until: datetime,
-) -> dict[str, list[DailyReading]]:
-    """Averages over a night or a day in [since, until) by patient, in time order within a vital."""
-    return _dated(conn, _NIGHTLY, patients, vitals, since, until)
-
-
-def _dated(
-    conn: Connection, query: str, patients: Sequence[str], vitals: Sequence[str],
-    since: datetime, until: datetime,
-) -> dict[str, list[DailyReading]]:
-    found: dict[str, list[DailyReading]] = {patient: [] for patient in patients}
-    for row in conn.execute(text(query), {
-            "patients": list(patients), "vitals": [str(vital) for vital in vitals],
-            "since": since, "until": until}):
-        found[row.patient_id].append(DailyReading(
-            vital=Vital(row.vital), value=row.value, time=row.time, civil_date=row.civil_date,
-            utc_offset=row.utc_offset, context=row.context, granularity=row.granularity,
-            statistic=row.statistic))
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
+    until: datetime,
+) -> dict[str, dict[str, list[float]]]:
+    """Means over a night or a day in [since, until) in time order, by patient and vital."""
+    found: dict[str, dict[str, list[float]]] = {patient: {} for patient in patients}
+    for patient, vital, value in _rows(conn, _NIGHTLY, patients, vitals, since, until):
+        found[patient].setdefault(vital, []).append(value)
     return found
+
+
+def _rows(conn: Connection, query: str, patients: Sequence[str], vitals: Sequence[str],
+          since: datetime, until: datetime) -> list[tuple[Any, ...]]:
+    with raw_cursor(conn) as cursor:
+        cursor.execute(query, {
+            "patients": list(patients), "vitals": [str(vital) for vital in vitals],
+            "since": since, "until": until})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -1,16 +1,17 @@
-"""The few readings of a day that are read give the protocol's table that all of them give."""
+"""The three readings of a day that are read give the protocol's table that all of them give."""
 
-from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
 
 from clinical import protocols
-from clinical.vitals import FORECAST_VITALS, Vital
+from clinical.vitals import FORECAST_VITALS
 from registry.database import Connection, transaction
-from registry.readings import DailyReading, daily_readings
+from registry.readings import civil_offsets, daily_readings
 from tests.reference.cycles import CYCLE, LIGHT, Installation, vendors
 from vitalcast.cycle import HOUR
 from vitalcast.jobs.severity import PROTOCOL_WINDOW, protocol_days
@@ -22,11 +23,11 @@ PROTOCOL = protocols.load(protocols.DEFAULT_PROTOCOL)
 
 _EVERY = """
 SELECT vital, CAST(value AS double precision) AS value, effective_start, civil_date, utc_offset_s,
-       context, granularity, statistic
+       context
 FROM observations
 WHERE patient_id = :patient AND vital = ANY(:vitals) AND quality = 'ok' AND context <> 'active'
   AND effective_start >= :since AND effective_start < :until
-ORDER BY patient_id, vital, effective_start, key"""
+ORDER BY vital, effective_start, value"""
 
 
 @pytest.fixture
@@ -37,33 +38,33 @@ def place(engine: Engine, database_url: str) -> Iterator[Installation]:
         yield one
 
 
-def every_reading(conn: Connection, patient: str, hour: datetime) -> list[DailyReading]:
-    """All readings at rest of the protocol's window, dated here."""
-    found = []
+def every_reading(conn: Connection, patient: str,
+                  hour: datetime) -> dict[date, dict[str, list[float]]]:
+    """All readings at rest of the protocol's window by civil date and vital, dated here."""
+    found: dict[date, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in conn.execute(text(_EVERY), {
             "patient": patient, "vitals": VITALS, "since": hour - PROTOCOL_WINDOW, "until": hour}):
-        told = row.utc_offset_s is not None
         offset = timedelta(seconds=row.utc_offset_s or 0)
-        found.append(DailyReading(
-            vital=Vital(row.vital), value=row.value, time=row.effective_start,
-            civil_date=row.civil_date or (row.effective_start + offset).date(),
-            utc_offset=offset if told else None, context=row.context,
-            granularity=row.granularity, statistic=row.statistic))
+        found[row.civil_date or (row.effective_start + offset).date()][row.vital].append(row.value)
     return found
 
 
-def report(daily: list[DailyReading], hour: datetime) -> protocols.Report:
-    return protocols.assess(PROTOCOL, protocol_days(daily, [], hour), USUAL)
+def report(days: Sequence[protocols.Day]) -> protocols.Report:
+    return protocols.assess(PROTOCOL, days, USUAL)
 
 
 @pytest.mark.parametrize("back", [0, 7, 31])
 def test_three_readings_a_day_say_what_all_of_them_say(place: Installation, back: int) -> None:
     hour = CYCLE - back * HOUR
+    window = (PATIENTS, VITALS, hour - PROTOCOL_WINDOW, hour)
     with transaction(place.system.engine) as conn:
-        few = daily_readings(conn, PATIENTS, VITALS, hour - PROTOCOL_WINDOW, hour)
+        few, offsets = daily_readings(conn, *window), civil_offsets(conn, *window)
         every = {patient: every_reading(conn, patient, hour) for patient in PATIENTS}
     for patient in PATIENTS:
-        assert report(few[patient], hour) == report(every[patient], hour)
-        counts = Counter((one.vital, one.civil_date) for one in few[patient])
-        assert sum(max(0, count - 3) for count in counts.values()) <= 1
-    assert sum(map(len, every.values())) > 10 * sum(map(len, few.values())) > 100
+        days = protocol_days(few[patient], [], hour, offsets.get(patient, timedelta()))
+        assert report(days) == report([replace(day, readings=every[patient][day.date])
+                                       for day in days])
+    counts = [len(values) for one in every.values() for day in one.values()
+              for values in day.values()]
+    assert len(counts) == sum(map(len, few.values())) > 100
+    assert sum(counts) > 10 * len(counts)

@@ -30,7 +30,13 @@ from providers.observation import (
 from registry.database import transaction
 from registry.observations import Saved, Series, read_series, save_fetch, watermark
 from registry.patients import Patient, save_patients
-from registry.readings import daily_readings, last_readings, nightly_readings
+from registry.readings import (
+    DailyReading,
+    civil_offsets,
+    daily_readings,
+    last_readings,
+    nightly_readings,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -305,15 +311,32 @@ def test_any_text_survives_the_way_in(
     assert value == number
 
 
-def test_last_readings_are_the_newest_of_each_kind(engine: Engine) -> None:
+def test_last_readings_are_the_newest_that_stand_for_the_moment(engine: Engine) -> None:
     save(engine, result(page([
         reading(1, "61"), reading(5, "65"), reading(9, "69", context=Context.ACTIVE),
-        reading(3, "55", granularity=Granularity.NIGHT), reading(60, "99")])))
+        reading(13, "55", granularity=Granularity.NIGHT), reading(60, "99")])))
     with transaction(engine) as conn:
-        found = last_readings(conn, ["p1", "p2"], START, START + HOUR)
+        found = last_readings(conn, ["p1", "p2"], ["heart_rate", "spo2"], START, START + HOUR)
     assert found["p2"] == []
-    assert {(one.context, one.granularity, one.value) for one in found["p1"]} == {
-        ("unknown", "sample", 65.0), ("active", "sample", 69.0), ("unknown", "night", 55.0)}
+    assert [(one.time, one.value) for one in found["p1"]] == [(START + timedelta(minutes=5), 65)]
+
+
+def test_last_readings_tell_of_those_that_do_not(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(1, "140", context=Context.ACTIVE),
+        reading(3, "55", granularity=Granularity.NIGHT)])))
+    with transaction(engine) as conn:
+        (found,) = last_readings(conn, ["p1"], ["heart_rate"], START, START + HOUR)["p1"]
+    assert (found.value, found.granularity) == (55, "night")
+
+
+def test_of_readings_at_one_moment_the_last_is_the_highest(engine: Engine) -> None:
+    save(engine, result(page([reading(5, "65", device_id="a"), reading(5, "67", device_id="b"),
+                              reading(5, "66", device_id="c")])))
+    with transaction(engine) as conn:
+        (found,) = last_readings(conn, ["p1"], ["heart_rate"], START, START + HOUR)["p1"]
+        (day,) = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
+    assert found.value == day.last == 67
 
 
 def test_daily_readings_carry_the_patients_own_date(engine: Engine) -> None:
@@ -322,8 +345,8 @@ def test_daily_readings_carry_the_patients_own_date(engine: Engine) -> None:
         reading(2, "62", civil_date=date(2026, 10, 30))])))
     with transaction(engine) as conn:
         found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
-    assert [(one.value, one.civil_date) for one in found] == [
-        (60, date(2026, 11, 1)), (61, date(2026, 10, 31)), (62, date(2026, 10, 30))]
+    assert [(one.last, one.civil_date) for one in found] == [
+        (62, date(2026, 10, 30)), (61, date(2026, 10, 31)), (60, date(2026, 11, 1))]
 
 
 def test_daily_readings_are_the_last_the_lowest_and_the_highest_at_rest(engine: Engine) -> None:
@@ -331,25 +354,35 @@ def test_daily_readings_are_the_last_the_lowest_and_the_highest_at_rest(engine: 
         reading(0, "70"), reading(1, "50"), reading(2, "90"), reading(3, "50"), reading(4, "60"),
         reading(5, "90"), reading(6, "71"), reading(7, "180", context=Context.ACTIVE)])))
     with transaction(engine) as conn:
-        found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
-    assert [one.value for one in found] == [50, 90, 71]
+        found = daily_readings(conn, ["p1", "p2"], ["heart_rate"], START, CYCLE)
+    assert found == {"p1": [DailyReading("heart_rate", START.date(), 50, 90, 71)], "p2": []}
 
 
-def test_the_newest_reading_that_tells_the_offset_is_among_the_daily_ones(engine: Engine) -> None:
+def test_the_last_reading_is_one_of_its_own_date(engine: Engine) -> None:
     save(engine, result(page([
-        reading(60, "50"), reading(61, "90"), reading(62, "70", utc_offset_s=7200),
-        reading(63, "71", utc_offset_s=3600), reading(64, "72"), reading(65, "73")])))
+        reading(0, "60", device_id="a"),
+        reading(0, "90", device_id="b", civil_date=date(2026, 10, 31))])))
     with transaction(engine) as conn:
         found = daily_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
-    assert [(one.value, one.utc_offset) for one in found] == [
-        (50, None), (90, None), (71, HOUR), (73, None)]
+    assert [one.last for one in found] == [90, 60]
+
+
+def test_the_newest_reading_that_tells_sets_the_calendar(engine: Engine) -> None:
+    save(engine, result(page([
+        reading(60, "50"), reading(61, "70", utc_offset_s=7200),
+        reading(62, "71", utc_offset_s=3600), reading(63, "72"),
+        reading(64, "150", utc_offset_s=0, context=Context.ACTIVE)])))
+    save(engine, result(page([reading(60, "50")])), patient="p2")
+    with transaction(engine) as conn:
+        found = civil_offsets(conn, ["p1", "p2"], ["heart_rate", "spo2"], START, CYCLE)
+    assert found == {"p1": HOUR}
 
 
 def test_nightly_readings_are_the_averages_over_a_night_or_a_day(engine: Engine) -> None:
     night = {"granularity": Granularity.NIGHT, "statistic": Statistic.MEAN}
     save(engine, result(page([
-        reading(0, "60"), reading(1, "51", **night),
+        reading(0, "60"), reading(9, "52", **night), reading(1, "51", **night),
         reading(2, "44", granularity=Granularity.NIGHT, statistic=Statistic.MIN)])))
     with transaction(engine) as conn:
-        found = nightly_readings(conn, ["p1"], ["heart_rate"], START, CYCLE)["p1"]
-    assert [one.value for one in found] == [51]
+        found = nightly_readings(conn, ["p1", "p2"], ["heart_rate", "spo2"], START, CYCLE)
+    assert found == {"p1": {"heart_rate": [51, 52]}, "p2": {}}

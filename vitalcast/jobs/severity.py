@@ -4,17 +4,20 @@ What is stored is the wire form that the API and the pages read; docs/severity.m
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import repeat
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from clinical import protocols
 from clinical.current import Current, Entry, Reading, current_inputs
-from clinical.news2 import MEASURED
-from clinical.outlook import Outlook, forecast_severity
+from clinical.distributions import quantiles_of
+from clinical.news2 import MEASURED, Score
+from clinical.outlook import Outlook, Within, forecast_severities
 from clinical.severity import (
     Deviation,
     Severity,
@@ -22,22 +25,42 @@ from clinical.severity import (
     severity_now,
     work_list_rank,
 )
-from clinical.vitals import FORECAST_VITALS
 from forecasting.grid import Grid
 from registry.database import Connection
 from registry.forecasts import ForecastRow, SeverityRow
 from registry.observations import Series
 from registry.patients import Patient, load_entries, load_patients
-from registry.readings import DailyReading, daily_readings, last_readings, nightly_readings
+from registry.readings import (
+    DailyReading,
+    civil_offsets,
+    daily_readings,
+    last_readings,
+    nightly_readings,
+)
 from vitalcast.model_config import ModelConfig
 
 Json = dict[str, Any]
+FloatArray = npt.NDArray[np.float64]
 
 CURRENT_WINDOW = timedelta(hours=72)
 SHOWN_DAYS = 5
 PROTOCOL_WINDOW = timedelta(days=SHOWN_DAYS + 3)   # a prolonged fever may have begun before
 NIGHTS_WINDOW = timedelta(days=30)
+BASELINE = "systolic_bp"
+"""The vital whose usual value protocols compare a day with."""
 NIGHTLY = ("heart_rate", "respiratory_rate", "skin_temperature", "skin_temperature_deviation")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What was read of one patient up to the hour that is scored."""
+
+    patient: Patient
+    readings: Sequence[Reading]
+    entries: Sequence[Entry]
+    daily: Sequence[DailyReading]
+    offset: timedelta
+    nights: Mapping[str, Sequence[float]]
 
 
 def severity_rows(
@@ -45,59 +68,114 @@ def severity_rows(
     forecasts: Sequence[ForecastRow], grids: Sequence[tuple[Series, Grid]],
 ) -> list[SeverityRow]:
     """Severity of each patient at `hour`, from their readings, entries and forecasts."""
+    place = {name: row for row, name in enumerate(patients)}
+    usual = np.full(len(patients), np.nan)
+    for series, grid in grids:
+        if series.vital == BASELINE:
+            usual[place[series.patient_id]] = usual_values(grid.values[None])[0]
+    return list(severities(conn, patients, hour, config, forecast_quantiles(patients, forecasts),
+                           usual))
+
+
+def forecast_quantiles(
+    patients: Sequence[str], forecasts: Sequence[ForecastRow],
+) -> dict[str, FloatArray]:
+    """Per vital that NEWS2 scores, (P, h, 7) of the P patients; NaN where there is no forecast."""
+    place = {name: row for row, name in enumerate(patients)}
+    by_vital: dict[str, list[ForecastRow]] = defaultdict(list)
+    for one in forecasts:
+        if one.reason is None and one.vital in MEASURED:
+            by_vital[one.vital].append(one)
+    found = {}
+    for vital, rows in by_vital.items():
+        stacked = quantiles_of(
+            np.array([row.point for row in rows]),
+            *({level: np.array([row.bounds[level][side] for row in rows])
+               for level in rows[0].bounds} for side in (0, 1)))
+        found[vital] = np.full((len(patients), *stacked.shape[1:]), np.nan)
+        found[vital][[place[row.patient_id] for row in rows]] = stacked
+    return found
+
+
+def severities(
+    conn: Connection, patients: Sequence[str], hour: datetime, config: ModelConfig,
+    quantiles: Mapping[str, FloatArray], usual: FloatArray,
+) -> Iterator[SeverityRow]:
+    """Severity of P patients at `hour`: all is read at once, each row is made as it is taken.
+
+    quantiles  per vital, shape (P, h, 7), as `clinical.distributions.quantiles_of` stacks them;
+               a patient's rows are NaN where there is no forecast
+    usual      (P,) of `BASELINE`, as `usual_values` gives them; NaN = unknown
+    """
+    read = _read(conn, patients, hour)
+    now = [_now(one, hour) for one in read]
+    ahead = _ahead(now, quantiles, config)
+    return (_row(one, hour, *scored, outlook, baseline) for one, scored, outlook, baseline
+            in zip(read, now, ahead, usual.tolist(), strict=True))
+
+
+def _row(read: Read, hour: datetime, current: Current, now: Severity, ahead: Outlook | None,
+         usual: float) -> SeverityRow:
+    return SeverityRow(
+        patient_id=read.patient.patient_id, cutoff=hour, band=now.band,
+        rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0),
+        current=current_json(now, current, hour), outlook=outlook_json(ahead, now),
+        protocol=protocol_json(_protocol(read, hour, usual)))
+
+
+def usual_values(hours: FloatArray) -> FloatArray:
+    """The median hour before the last day, (S,) of hours (S, n): a patient's baseline.
+
+    NaN where no such hour was observed.
+    """
+    before = np.sort(hours[:, :-24], axis=1)      # NaN last
+    counts = np.isfinite(before).sum(axis=1)
+    found = np.full(len(hours), np.nan)
+    rows = np.flatnonzero(counts)
+    found[rows] = (before[rows, (counts[rows] - 1) // 2] + before[rows, counts[rows] // 2]) / 2
+    return found
+
+
+def _read(conn: Connection, patients: Sequence[str], hour: datetime) -> list[Read]:
+    protocol = protocols.load(protocols.DEFAULT_PROTOCOL)
     known = load_patients(conn, patients)
-    readings = last_readings(conn, patients, hour - CURRENT_WINDOW, hour)
     entries = load_entries(conn, patients, hour - PROTOCOL_WINDOW, hour)
-    vitals = [vital.value for vital in FORECAST_VITALS]
-    daily = daily_readings(conn, patients, vitals, hour - PROTOCOL_WINDOW, hour)
+    readings = last_readings(conn, patients, MEASURED, hour - CURRENT_WINDOW, hour)
+    days = conn, patients, protocol.vitals, hour - PROTOCOL_WINDOW, hour
+    daily, offsets = daily_readings(*days), civil_offsets(*days)
     nights = nightly_readings(conn, patients, NIGHTLY, hour - NIGHTS_WINDOW, hour)
-    ahead = _by_patient(forecasts)
-    usual = _usual(grids)
     return [
-        _severity_row(
-            known[name], hour, config, readings=readings[name], entries=entries[name],
-            daily=daily[name], nights=nights[name], forecasts=ahead[name], usual=usual[name])
+        Read(patient=known[name], readings=readings[name], entries=entries[name],
+             daily=daily[name], offset=offsets.get(name, timedelta()), nights=nights[name])
         for name in patients
     ]
 
 
-def _by_patient(rows: Sequence[ForecastRow]) -> dict[str, list[ForecastRow]]:
-    found: dict[str, list[ForecastRow]] = defaultdict(list)
-    for row in rows:
-        if row.reason is None:
-            found[row.patient_id].append(row)
-    return found
+def _now(read: Read, hour: datetime) -> tuple[Current, Severity]:
+    patient = read.patient
+    current = current_inputs(read.readings, hour, entries=read.entries,
+                             spo2_scale=patient.spo2_scale)
+    return current, severity_now(
+        current, age_years=age_years(patient.birth_date, hour.date()), pregnant=patient.pregnant,
+        deviations=last_night(read.nights))
 
 
-def _usual(grids: Sequence[tuple[Series, Grid]]) -> dict[str, dict[str, float]]:
-    """Each vital's median hour before the last day: what protocols call the patient's baseline."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for series, grid in grids:
-        before = grid.values[:-24]
-        if not np.isnan(before).all():
-            found[series.patient_id][series.vital] = float(np.nanmedian(before))
-    return found
+def _ahead(now: Sequence[tuple[Current, Severity]], quantiles: Mapping[str, FloatArray],
+           config: ModelConfig) -> Iterator[Outlook | None]:
+    """The outlooks; none where NEWS2 does not apply or nothing that it scores is forecast."""
+    inputs = [current.inputs for current, _ in now]
+    made: Iterable[Outlook | None] = (
+        forecast_severities(quantiles, inputs, alert_threshold=config.alert_threshold)
+        if quantiles else repeat(None, len(now)))
+    for outlook, (_, severity) in zip(made, now, strict=True):
+        yield outlook if severity.score is not None else None
 
 
-def _severity_row(
-    patient: Patient, hour: datetime, config: ModelConfig, *, readings: Sequence[Reading],
-    entries: Sequence[Entry], daily: Sequence[DailyReading], nights: Sequence[DailyReading],
-    forecasts: Sequence[ForecastRow], usual: Mapping[str, float],
-) -> SeverityRow:
-    current = current_inputs(readings, hour, entries=entries, spo2_scale=patient.spo2_scale)
-    now = severity_now(current, age_years=age_years(patient.birth_date, hour.date()),
-                       pregnant=patient.pregnant, deviations=last_night(nights))
-    scored = {row.vital: quantiles(row) for row in forecasts if row.vital in MEASURED}
-    ahead = None
-    if now.score is not None and scored:
-        ahead = forecast_severity(scored, current.inputs, alert_threshold=config.alert_threshold)
-    report = protocols.assess(protocols.load(protocols.DEFAULT_PROTOCOL),
-                              protocol_days(daily, entries, hour), usual)
-    return SeverityRow(
-        patient_id=patient.patient_id, cutoff=hour, band=now.band,
-        rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0),
-        current=current_json(now, current, hour), outlook=outlook_json(ahead, now),
-        protocol=protocol_json(report))
+def _protocol(read: Read, hour: datetime, usual: float) -> protocols.Report:
+    return protocols.assess(
+        protocols.load(protocols.DEFAULT_PROTOCOL),
+        protocol_days(read.daily, read.entries, hour, read.offset),
+        {} if np.isnan(usual) else {BASELINE: usual}, shown=SHOWN_DAYS)
 
 
 def age_years(birth_date: date | None, today: date) -> float | None:
@@ -108,35 +186,25 @@ def age_years(birth_date: date | None, today: date) -> float | None:
     return float(today.year - birth_date.year - (not had_birthday))
 
 
-def quantiles(row: ForecastRow) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A forecast's quantiles at `QUANTILE_LEVELS`, shape (horizon, 7)."""
-    lower = [row.bounds[level][0] for level in (95, 80, 50)]
-    upper = [row.bounds[level][1] for level in (50, 80, 95)]
-    return np.array([*lower, row.point, *upper], dtype=np.float64).T
-
-
-def last_night(nights: Sequence[DailyReading]) -> tuple[Deviation, ...]:
+def last_night(nights: Mapping[str, Sequence[float]]) -> tuple[Deviation, ...]:
     """The newest night of each vital against the nights before it."""
-    by_vital: dict[str, list[float]] = defaultdict(list)
-    for one in nights:
-        by_vital[one.vital].append(one.value)
-    return baseline_deviation({vital: values[-1] for vital, values in by_vital.items()},
-                              {vital: values[:-1] for vital, values in by_vital.items()})
+    return baseline_deviation({vital: values[-1] for vital, values in nights.items()},
+                              {vital: values[:-1] for vital, values in nights.items()})
 
 
 def protocol_days(
     daily: Sequence[DailyReading], entries: Sequence[Entry], hour: datetime,
+    offset: timedelta = timedelta(),
 ) -> list[protocols.Day]:
     """The patient's civil days up to the one that `hour` closes, oldest first.
 
-    Entries are dated by the offset of the patient's newest reading, UTC where there is none.
+    `offset` is how far the patient's calendar is from UTC; entries are dated by it.
     """
-    offset = civil_offset(daily)
-    readings: dict[date, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    readings: dict[date, dict[str, tuple[float, float, float]]] = defaultdict(dict)
     answers: dict[date, dict[str, bool]] = defaultdict(dict)
     assessed: dict[date, str] = {}
     for one in daily:
-        readings[one.civil_date][one.vital].append(one.value)
+        readings[one.civil_date][one.vital] = one.lowest, one.highest, one.last
     for entry in entries:
         day = (entry.time + offset).date()
         if entry.item == "assessed_condition":
@@ -149,32 +217,28 @@ def protocol_days(
                           assessed=assessed.get(day)) for day in days]
 
 
-def civil_offset(daily: Sequence[DailyReading]) -> timedelta:
-    """How far the patient's calendar is from UTC, by the newest reading that tells."""
-    newest = max((one for one in daily if one.utc_offset is not None),
-                 key=lambda one: one.time, default=None)
-    return newest.utc_offset or timedelta() if newest else timedelta()
-
-
 def current_json(now: Severity, current: Current, hour: datetime) -> Json:
     """Severity now: the score, each input with its age or why it is missing, and sentences."""
-    values = asdict(now.inputs)
     inputs: Json = {}
     for name in (*current.ages_minutes, *current.reasons):
         age = current.ages_minutes.get(name)
         inputs[name] = {
-            "value": values.get(name) if age is not None else None,
+            "value": getattr(now.inputs, name) if age is not None else None,
             "age_hours": None if age is None else round(age / 60, 3),
             "time": None if age is None else (hour - timedelta(minutes=age)).isoformat(),
             "missing": current.reasons.get(name),
         }
     return {
         "applicable": now.score is not None, "reason": now.reason,
-        "score": asdict(now.score) if now.score else None,
+        "score": _fields(now.score) if now.score else None,
         "inputs": inputs, "spo2_scale": now.inputs.spo2_scale,
         "explanation": list(now.sentences), "caveats": list(now.caveats),
-        "baseline": [asdict(one) for one in now.deviations],
+        "baseline": [_fields(one) for one in now.deviations],
     }
+
+
+def _fields(one: Score | Deviation | Within) -> Json:
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def outlook_json(ahead: Outlook | None, now: Severity) -> Json:
@@ -191,7 +255,7 @@ def outlook_json(ahead: Outlook | None, now: Severity) -> Json:
     return {
         "hours": hours, "first_alert_lead": ahead.alert_lead, "threshold": ahead.alert_threshold,
         "peak_lead": ahead.peak_lead, "peak_probability": ahead.peak_p_at_least_5,
-        "within": asdict(ahead.within), "missing": list(ahead.missing),
+        "within": _fields(ahead.within), "missing": list(ahead.missing),
         "missing_points": ahead.missing_points, "method": ahead.dependence,
         "drivers": [{"vital": one.vital, "expected_points": one.points_at_peak,
                      "mean_points": one.mean_points} for one in ahead.drivers],
@@ -200,19 +264,18 @@ def outlook_json(ahead: Outlook | None, now: Severity) -> Json:
 
 
 def protocol_json(report: protocols.Report) -> Json:
-    """The protocol's table, the last days of it, as it is printed."""
-    shown = slice(-SHOWN_DAYS, None)
+    """The protocol's table as it is printed."""
     return {
         "name": report.title, "id": report.protocol, "version": report.version,
-        "source": report.source, "days": list(report.dates[shown]),
+        "source": report.source, "days": list(report.dates),
         "rows": [
             {"id": row.id, "label": row.label, "unit": row.unit,
-             "values": [cell.text for cell in row.cells[shown]],
-             "levels": [cell.level for cell in row.cells[shown]],
-             "worst": [cell.worst for cell in row.cells[shown]]}
+             "values": [cell.text for cell in row.cells],
+             "levels": [cell.level for cell in row.cells],
+             "worst": [cell.worst for cell in row.cells]}
             for row in (*report.rows, *report.derived_rows)
         ],
-        "verdicts": [one.text for one in report.verdicts[shown]],
+        "verdicts": [one.text for one in report.verdicts],
         "explanations": [[reached.sentence for reached in one.reached]
-                         for one in report.verdicts[shown]],
+                         for one in report.verdicts],
     }
