@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from clinical.vitals import VitalSpec
-from forecasting.baselines import DAY
 from forecasting.config import BUCKETS
 from forecasting.kernels import pool
+from forecasting.kernels.light import DAY
 from forecasting.panel import first_observed
 from forecasting.types import ConfigError, FloatArray, IntArray
 from forecasting.weights import buckets_of

@@ -1,33 +1,25 @@
-"""One interface over all members and engines: fit, update, forecast.
+"""One interface over all members and engines: fit, refit, update, forecast; one series at a time.
 
-A fitter (of an engine) finds structure, parameters and a first state; from then on only the
-member's recursion is used, whichever engine fitted it. Heavy members are fitted on the window
-without its last `calibration_hours`, and their state then runs through those: forecasts made on
-the way are out of sample although only one fit was paid for.
+An engine finds structure, parameters and a first state; from then on only the member's recursion
+is used, whichever engine fitted it. Heavy members are fitted on the window without its last
+`calibration_hours`, and their state then runs through those: forecasts made on the way are out of
+sample although only one fit was paid for.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
-from forecasting import (
-    arima,
-    baselines,
-    ets,
-    library,
-    mstl,
-    native_fits,
-    profile,
-    statsforecast_fits,
-    tbats,
-    theta,
-)
+from forecasting import library, statsforecast_fits
 from forecasting.config import EngineConfig, config_hash
-from forecasting.documents import Document, GridFacts
+from forecasting.documents import Document, GridFacts, hour_text
 from forecasting.grid import HOUR_S, data_hash, require_utc_hour
-from forecasting.types import FitRefused, Fitted, FloatArray, GridError, Model, Values
+from forecasting.native import NATIVE
+from forecasting.policy import REFIT, SEARCH, searched_at
+from forecasting.recursions import MEMBERS, at_state
+from forecasting.types import FitRefused, Fitted, FloatArray, GridError, Values
 
 MIN_WINDOW = 36
 """Shorter windows hold nothing back: there is no room for honest errors."""
@@ -35,62 +27,12 @@ MIN_WINDOW = 36
 MIN_OBSERVED_SHARE = 0.2
 """Below this share of observed hours, straight lines over gaps would be what a fit learns."""
 
-_NOISE_HOURS = 24
 _NEVER = 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A recursion. `heavy`: fitted once per window on all but the held-back hours."""
-
-    heavy: bool
-    advance: Callable[[Model, FloatArray], Values]
-    path: Callable[[Model, int], FloatArray]
-
-
-MEMBERS: dict[str, Member] = {
-    "arima": Member(heavy=True, advance=arima.advance, path=arima.path),
-    "ets": Member(heavy=True, advance=ets.advance, path=ets.path),
-    "theta": Member(heavy=True, advance=theta.advance, path=theta.path),
-    "tbats": Member(heavy=True, advance=tbats.advance, path=tbats.path),
-    "mstl": Member(heavy=True, advance=mstl.advance, path=mstl.path),
-    "profile": Member(heavy=False, advance=profile.advance, path=profile.path),
-    "revert": Member(heavy=False, advance=baselines.advance_revert, path=baselines.path_revert),
-    "seasonal_naive": Member(heavy=False, advance=baselines.advance_seasonal_naive,
-                             path=baselines.path_seasonal_naive),
-    "hour_of_day": Member(heavy=False, advance=baselines.advance_ring,
-                          path=baselines.path_hour_of_day),
-    "mean_of_last_day": Member(heavy=False, advance=baselines.advance_ring,
-                               path=baselines.path_mean_of_last_day),
-    "last_value": Member(heavy=False, advance=baselines.advance_ring,
-                         path=baselines.path_last_value),
-    **{name: Member(heavy=True, advance=advance, path=path)
-       for name, (advance, path) in library.RECURSIONS.items()},
-}
-
-_LIGHT_FITS: dict[str, Callable[[FloatArray, int], Fitted]] = {
-    "profile": profile.fit,
-    "revert": baselines.fit_revert,
-    "seasonal_naive": baselines.fit_seasonal_naive,
-    "hour_of_day": baselines.fit_hour_of_day,
-    "mean_of_last_day": baselines.fit_mean_of_last_day,
-    "last_value": baselines.fit_last_value,
-}
 
 Fitter = Callable[[FloatArray, tuple[int, ...]], Fitted]
 
-
-def _one_season(fit_light: Callable[[FloatArray, int], Fitted]) -> Fitter:
-    return lambda y, seasons: fit_light(y, seasons[0])
-
-
-FITTERS: dict[tuple[str, str], Fitter] = {
-    **{(name, "statsforecast"): fitter for name, fitter in statsforecast_fits.FITTERS.items()},
-    **{(name, "statsforecast"): fitter for name, fitter in library.FITTERS.items()},
-    **{(name, "native"): _one_season(fit_light) for name, fit_light in _LIGHT_FITS.items()},
-    **{(name, "native"): fitter for name, fitter in native_fits.FITTERS.items()},
-}
-"""Who fits which member: (member, engine) → fitter of (hours, seasons)."""
+LIBRARY_FITTERS: dict[str, Fitter] = {**statsforecast_fits.FITTERS, **library.FITTERS}
+"""Fitters of the engine `statsforecast` by member; the engine `native` is `native.NATIVE`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +44,7 @@ class Provenance:
 
 
 def holdback_hours(n: int, config: EngineConfig) -> int:
-    """Hours at the end of a window of `n` that parameters of heavy members do not see."""
+    """Hours at the end of a history of `n` that parameters of heavy members do not see."""
     return 0 if n < MIN_WINDOW else min(config.calibration_hours, n // 3)
 
 
@@ -110,32 +52,39 @@ def fit(member: str, y: FloatArray, *, start: datetime, config: EngineConfig,
         provenance: Provenance) -> Document:
     """Fit `member` to the hours `y` (shape (n,), NaN = gap) that begin at `start`, a UTC hour.
 
-    The document's state stands at the end of `y`. FitRefused tells why a member has no business
-    with a series; a library may raise errors of its own, to be recorded where the fit is run.
+    The document's state stands at the end of `y`. Hours before the first observed one count as not
+    there. FitRefused tells why a member has no business with a series; a library may raise errors
+    of its own, to be recorded where the fit is run.
     """
-    require_utc_hour(start)
-    _require_finite(y)
-    if np.isnan(y).all():
-        raise FitRefused("no observed hour in the window")
-    engine, heavy = config.engine(member), MEMBERS[member].heavy
-    holdback = holdback_hours(y.size, config) if heavy else 0
-    with np.errstate(all="ignore"):     # what overflows is found by the check of the forecast
-        fitter = FITTERS[member, engine]
-        fitted = _fit_heavy(member, fitter, y, holdback, config) if heavy else fitter(
-            y, config.seasons)
-        sigma2 = fitted.sigma2 if heavy else _one_hour_variance(member, fitter, y, config)
-        state = _advanced(member, fitted, y[y.size - holdback:]) if heavy else fitted.state
-    document = Document(
-        member=member, engine=engine, structure=fitted.structure, parameters=fitted.parameters,
-        state=state, fitted_state=fitted.state if heavy else None, sigma2=sigma2,
-        grid=GridFacts(season=config.seasons, first=start, n=int(y.size),
-                       missing=int(np.isnan(y).sum()), holdback=holdback),
-        figures={"made_by": "structure_search", "iterations": None, "warm_start_from": None,
-                 **fitted.figures},
-        provenance=_provenance(provenance, y, config, engine),
-    )
-    _require_sane(document, config)
-    return document
+    engine, search = config.engine(member), _native_search
+    if engine == "statsforecast":
+        search = _library_search
+    origin: Values = {"made_by": SEARCH, "warm_start_from": None}
+    if MEMBERS[member].heavy:
+        origin["searched_at"] = hour_text(start + timedelta(hours=y.size))
+    return _fitted(member, engine, y, lambda train: search(member, train, config),
+                   start=start, config=config, provenance=provenance, origin=origin)
+
+
+def refit(document: Document, y: FloatArray, *, start: datetime, config: EngineConfig,
+          provenance: Provenance, document_id: str | None = None) -> Document:
+    """Fit the parameters of a native document anew to `y`, from those it has; structure kept.
+
+    `document_id` is the id that the earlier document is stored under. Light members have nothing
+    to start from and are simply fitted. As `fit` otherwise; FitRefused also for a model that the
+    kernels cannot hold.
+    """
+    member, native = document.member, NATIVE.get(document.member)
+    if native is None:
+        raise FitRefused(f"no kernel holds {member}: search the structure again")
+    rows = native.stack([native.to_row(document)])
+    origin: Values = {"made_by": REFIT, "warm_start_from": None}
+    if native.heavy:
+        origin |= {"warm_start_from": document_id, "searched_at": hour_text(searched_at(document))}
+    return _fitted(
+        member, "native", y,
+        lambda train: native.to_model(native.refit(train[None], rows, config.seasons), 0),
+        start=start, config=config, provenance=provenance, origin=origin)
 
 
 def update(document: Document, y_new: FloatArray) -> Document:
@@ -144,7 +93,7 @@ def update(document: Document, y_new: FloatArray) -> Document:
     if y_new.size == 0:
         return document
     with np.errstate(all="ignore"):
-        state = _advanced(document.member, document, y_new)
+        state = MEMBERS[document.member].advance(document, y_new)
     return replace(document, state=state, grid=document.grid.advanced(y_new))
 
 
@@ -155,7 +104,7 @@ def forecast(document: Document, horizon: int) -> FloatArray:
 
 
 def rolling_paths(document: Document, y: FloatArray, start: datetime, origins: Sequence[int],
-                  horizon: int, config: EngineConfig) -> FloatArray:
+                  horizon: int) -> FloatArray:
     """Forecasts from earlier origins inside the window, each made without what followed it.
 
     `y` begins at `start`; `origins` are rising hour indices of it; row i forecasts the hours
@@ -163,75 +112,67 @@ def rolling_paths(document: Document, y: FloatArray, start: datetime, origins: S
     that they were fitted with, light ones are refitted. NaN where a member cannot say anything:
     before the hours that its parameters have not seen, or before the first observed one.
     """
-    with np.errstate(all="ignore"):
-        if MEMBERS[document.member].heavy:
-            return _rolled(document, y, start, origins, horizon)
-        return _refitted(document, y, origins, horizon, config)
-
-
-def _rolled(document: Document, y: FloatArray, start: datetime, origins: Sequence[int],
-            horizon: int) -> FloatArray:
-    member, paths = MEMBERS[document.member], np.full((len(origins), horizon), np.nan)
     at = int((document.grid.fitted_until - start).total_seconds()) // HOUR_S
-    if document.fitted_state is None or at < 0:
-        return paths
-    model = _at_state(document, document.fitted_state)
-    for row, origin in enumerate(origins):
-        if origin < at:
-            continue
-        model = _at_state(model, member.advance(model, y[at:origin]))
-        at = origin
-        paths[row] = member.path(model, horizon)
-    return paths
+    state, member = document.state, MEMBERS[document.member]
+    if member.heavy:
+        if document.fitted_state is None or at < 0:
+            return np.full((len(origins), horizon), np.nan)
+        state = document.fitted_state
+    with np.errstate(all="ignore"):
+        return member.rolling(at_state(document, state), y, at, origins, horizon)
 
 
-def _refitted(document: Document, y: FloatArray, origins: Sequence[int], horizon: int,
-              config: EngineConfig) -> FloatArray:
-    fitter, member = FITTERS[document.member, document.engine], MEMBERS[document.member]
-    paths = np.full((len(origins), horizon), np.nan)
-    for row, origin in enumerate(origins):
-        known = y[:origin]
-        if not np.isnan(known).all():
-            paths[row] = member.path(fitter(known, config.seasons), horizon)
-    return paths
-
-
-def _at_state(model: Model, state: Values) -> Fitted:
-    return Fitted(structure=model.structure, parameters=model.parameters, state=state, sigma2=0.0)
-
-
-def _advanced(member: str, model: Model, y: FloatArray) -> Values:
-    return MEMBERS[member].advance(model, y) if y.size else model.state
-
-
-def _fit_heavy(member: str, fitter: Fitter, y: FloatArray, holdback: int,
-               config: EngineConfig) -> Fitted:
-    """Fit before the held-back hours; gaps at either end are not fitted but filtered."""
+def _fitted(member: str, engine: str, y: FloatArray, find: Callable[[FloatArray], Fitted], *,
+            start: datetime, config: EngineConfig, provenance: Provenance,
+            origin: Values) -> Document:
+    """The document of what `find` makes of the hours that are not held back."""
+    require_utc_hour(start)
+    _require_finite(y)
+    known = np.flatnonzero(~np.isnan(y))
+    if not known.size:
+        raise FitRefused("no observed hour in the window")
+    heavy = MEMBERS[member].heavy
+    holdback = holdback_hours(y.size - int(known[0]), config) if heavy else 0
     train = y[:y.size - holdback]
+    if heavy:
+        _require_enough(train, config)
+    with np.errstate(all="ignore"):     # what overflows is found by the check of the forecast
+        found = find(train)
+        state = MEMBERS[member].advance(found, y[train.size:]) if holdback else found.state
+    document = Document(
+        member=member, engine=engine, structure=found.structure, parameters=found.parameters,
+        state=state, fitted_state=found.state if heavy else None, sigma2=found.sigma2,
+        grid=GridFacts(season=config.seasons, first=start, n=int(y.size),
+                       missing=int(np.isnan(y).sum()), holdback=holdback),
+        figures={"iterations": None, **origin, **found.figures},
+        provenance=_provenance(provenance, y, config, engine),
+    )
+    _require_sane(document, config)
+    return document
+
+
+def _native_search(member: str, train: FloatArray, config: EngineConfig) -> Fitted:
+    return NATIVE[member].to_model(NATIVE[member].search(train[None], config.seasons), 0)
+
+
+def _library_search(member: str, train: FloatArray, config: EngineConfig) -> Fitted:
+    """The library takes no gaps: those at either end are not filled but left out or filtered."""
+    known = np.flatnonzero(~np.isnan(train))
+    fitted = LIBRARY_FITTERS[member](train[known[0]:known[-1] + 1], config.seasons)
+    rest = train[known[-1] + 1:]
+    return replace(fitted, state=MEMBERS[member].advance(fitted, rest)) if rest.size else fitted
+
+
+def _require_enough(train: FloatArray, config: EngineConfig) -> None:
+    """FitRefused for too few hours, too sparse ones, or a constant."""
     known = np.flatnonzero(~np.isnan(train))
     if known.size < config.min_observed:
         raise FitRefused(f"{known.size} observed hours to fit on, needs {config.min_observed}")
-    inner = train[known[0]:known[-1] + 1]
-    if known.size < MIN_OBSERVED_SHARE * inner.size:
-        raise FitRefused(f"{known.size} of {inner.size} hours observed, needs a fifth")
-    observed = train[known]
+    inner, observed = int(known[-1] - known[0]) + 1, train[known]
+    if known.size < MIN_OBSERVED_SHARE * inner:
+        raise FitRefused(f"{known.size} of {inner} hours observed, needs a fifth")
     if np.ptp(observed) <= _NEVER * float(np.abs(observed).max()):
         raise FitRefused("the series is constant")
-    fitted = fitter(inner, config.seasons)
-    return replace(fitted, state=_advanced(member, fitted, train[known[-1] + 1:]))
-
-
-def _one_hour_variance(member: str, fitter: Fitter, y: FloatArray, config: EngineConfig) -> float:
-    """Mean squared one-hour error over the last day, fitted before it; 0 if unknown."""
-    before = y[:-_NOISE_HOURS]
-    if np.isnan(before).all():
-        return 0.0
-    recursion, model, squares = MEMBERS[member], fitter(before, config.seasons), []
-    for value in y[before.size:]:
-        if not np.isnan(value):
-            squares.append(float(value - recursion.path(model, 1)[0]) ** 2)
-        model = _at_state(model, recursion.advance(model, np.array([value])))
-    return float(np.mean(squares)) if squares else 0.0
 
 
 def _require_finite(y: FloatArray) -> None:
@@ -256,5 +197,3 @@ def _provenance(known: Provenance, y: FloatArray, config: EngineConfig, engine: 
         "config_hash": config_hash(config),
         "seed": known.seed,
     }
-
-

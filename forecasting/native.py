@@ -12,7 +12,7 @@ from functools import partial
 from forecasting import native_arima, native_light, native_rows, native_smoothing
 from forecasting.kernels.search import Fits
 from forecasting.native_rows import Kernels, Row, Rows, stack
-from forecasting.types import Fitted, FloatArray, IntArray, Model
+from forecasting.types import Fitted, FloatArray, IntArray, Model, Values
 
 __all__ = ["NATIVE", "NativeMember", "Row", "Rows"]
 
@@ -33,7 +33,8 @@ class NativeMember:
         refitted on what lies before the origin (of `rows` only the season counts, `at` does not):
         NaN where nothing was observed before it.
     to_model(fits, s): row s of fits as a model; FitRefused with the reason if it is no fit.
-    to_row(model): its inverse; FitRefused for a model that the kernels cannot hold.
+    to_state(row): the state of a row as a model holds it.
+    to_row(model): inverse of to_model; FitRefused for a model that the kernels cannot hold.
     stack(rows): rows as a batch, padded.
     """
 
@@ -44,18 +45,19 @@ class NativeMember:
     paths: Callable[[Rows, int], FloatArray]
     rolling: Callable[[FloatArray, IntArray, Rows, IntArray, int], FloatArray]
     to_model: Callable[[Fits, int], Fitted]
+    to_state: Callable[[Row], Values]
     to_row: Callable[[Model], Row]
     stack: Callable[[Sequence[Row]], Rows] = stack
 
 
 def _heavy(kernels: Kernels, search: Callable[[FloatArray, tuple[int, ...]], Fits],
            refit: Callable[[FloatArray, Rows, tuple[int, ...]], Fits],
-           to_model: Callable[[Fits, int], Fitted],
+           to_model: Callable[[Fits, int], Fitted], to_state: Callable[[Row], Values],
            to_row: Callable[[Model], Row]) -> NativeMember:
     return NativeMember(
         heavy=True, search=search, refit=refit, run=partial(native_rows.run, kernels),
         paths=partial(native_rows.paths, kernels), rolling=partial(native_rows.rolling, kernels),
-        to_model=to_model, to_row=to_row)
+        to_model=to_model, to_state=to_state, to_row=to_row)
 
 
 def _light(name: str) -> NativeMember:
@@ -63,19 +65,20 @@ def _light(name: str) -> NativeMember:
         heavy=False, search=partial(native_light.search, name),
         refit=partial(native_light.refit, name), run=partial(native_light.run, name),
         paths=partial(native_light.paths, name), rolling=partial(native_light.rolling, name),
-        to_model=partial(native_light.to_model, name), to_row=partial(native_light.to_row, name))
+        to_model=partial(native_light.to_model, name),
+        to_state=partial(native_light.to_state, name), to_row=partial(native_light.to_row, name))
 
 
 NATIVE: dict[str, NativeMember] = {
     "arima": _heavy(native_arima.KERNELS, native_arima.search, native_arima.refit,
-                    native_arima.to_model, native_arima.to_row),
+                    native_arima.to_model, native_arima.to_state, native_arima.to_row),
     "ets": _heavy(native_smoothing.LINEAR, native_smoothing.search_ets, native_smoothing.refit_ets,
-                  native_smoothing.from_ets, native_smoothing.ets_row),
+                  native_smoothing.from_ets, native_smoothing.ets_state, native_smoothing.ets_row),
     "theta": _heavy(native_smoothing.THETA, native_smoothing.search_theta,
                     native_smoothing.refit_theta, native_smoothing.from_theta,
-                    native_smoothing.theta_row),
+                    native_smoothing.theta_state, native_smoothing.theta_row),
     "tbats": _heavy(native_smoothing.LINEAR, native_smoothing.search_tbats,
                     native_smoothing.refit_tbats, native_smoothing.from_tbats,
-                    native_smoothing.tbats_row),
+                    native_smoothing.tbats_state, native_smoothing.tbats_row),
     **{name: _light(name) for name in native_light.MEMBERS},
 }

@@ -3,6 +3,7 @@
 import numpy as np
 
 from forecasting.kernels import arima, arima_state
+from forecasting.kernels.arima_errors import head
 from forecasting.kernels.arima_state import components, widest
 from forecasting.kernels.arima_terms import (
     AR,
@@ -45,16 +46,22 @@ def to_model(fits: Fits, s: int) -> Fitted:
     """Row `s` of fits as a model; FitRefused if it is none."""
     spec, params, state = row_of(fits, s)
     structure = dict(zip(_ORDERS, spec.tolist(), strict=True))
-    size = int(components(spec)) + structure["d"] + structure["m"] * structure["D"]
     return Fitted(
         structure=structure,
         parameters={
             **{name: params[at:at + structure[order]].copy() for name, order, at in _POLYNOMIALS},
             "mean": float(params[MEAN]), "drift": float(params[DRIFT]),
         },
-        state={"a": state[1:1 + size].copy(), "t": int(state[0])},
+        state=to_state((spec, params, state)),
         sigma2=float(fits.sigma2[s]), figures=_figures(fits, s),
     )
+
+
+def to_state(row: Row) -> Values:
+    """The state of a row as a model holds it."""
+    spec, _, state = row
+    size = int(components(spec)) + int(head(spec))
+    return {"a": state[1:1 + size].copy(), "t": int(state[0])}
 
 
 def to_row(model: Model) -> Row:

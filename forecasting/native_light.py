@@ -89,23 +89,30 @@ def rhythm_strength(y: FloatArray, season: int) -> FloatArray:
 
 def to_model(name: str, fits: Fits, s: int) -> Fitted:
     """Row `s` of fits as a model; FitRefused if it is none."""
-    spec, params, state = row_of(fits, s)
-    season, kind, figures = int(spec[0]), _KINDS[name], {}
+    row = row_of(fits, s)
+    season, params, kind = int(row[0][0]), row[1], _KINDS[name]
     parameters: Values = {}
+    figures: Values = {}
     if kind == _PROFILE:
         parameters = {"level_rate": float(params[profile.RATE]), "phi": float(params[profile.PHI]),
                       "pattern": params[profile.PATTERN:profile.PATTERN + season].copy()}
-        moving: Values = {"level": float(state[profile.LEVEL]),
-                          "residual": float(state[profile.RESIDUAL]), "t": int(state[profile.SEEN])}
         figures = {"pattern_kept": float(fits.figures[s, CRITERION])}
-    else:
-        size = int(ring.ring_size(kind, season))
-        moving = {"last": float(state[ring.LAST]), "ring": state[ring.RING:ring.RING + size].copy()}
-        if kind == ring.REVERT:
-            parameters = {"rate": float(params[0])}
-            moving["age"] = int(state[ring.AGE])
-    return Fitted(structure={"season": season}, parameters=parameters, state=moving,
+    elif kind == ring.REVERT:
+        parameters = {"rate": float(params[0])}
+    return Fitted(structure={"season": season}, parameters=parameters, state=to_state(name, row),
                   sigma2=float(fits.sigma2[s]), figures=figures)
+
+
+def to_state(name: str, row: Row) -> Values:
+    """The state of a row as a model holds it."""
+    kind, state = _KINDS[name], row[2]
+    if kind == _PROFILE:
+        level, residual, seen = state[:profile.STATES].tolist()
+        return {"level": level, "residual": residual, "t": int(seen)}
+    size = int(ring.ring_size(kind, int(row[0][0])))
+    last, age, hours = float(state[ring.LAST]), int(state[ring.AGE]), state[ring.RING:]
+    found: Values = {"last": last, "ring": hours[:size].copy()}
+    return {**found, "age": age} if kind == ring.REVERT else found
 
 
 def to_row(name: str, model: Model) -> Row:

@@ -73,10 +73,17 @@ def from_ets(fits: Fits, s: int) -> Fitted:
                     "beta": float(params[linear.BETA]) if trend else 0.0,
                     "gamma": float(params[linear.GAMMA]) if m else 0.0,
                     "phi": float(params[linear.PHI]) if trend == 2 else 1.0},
-        state={"level": float(state[0]), "trend": float(state[1]),
-               "season": state[linear.FIXED:linear.FIXED + m].copy()},
+        state=ets_state((spec, params, state)),
         sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "evidence"),
     )
+
+
+def ets_state(row: Row) -> Values:
+    """The state of a row of `ets` as a model holds it."""
+    spec, _, state = row
+    m = int(spec[linear.RING])
+    return {"level": float(state[0]), "trend": float(state[1]),
+            "season": state[linear.FIXED:linear.FIXED + m].copy()}
 
 
 def ets_row(model: Model) -> Row:
@@ -103,11 +110,15 @@ def from_theta(fits: Fits, s: int) -> Fitted:
                    "decomposition": "additive" if m else "none"},
         parameters={"alpha": float(params[0]), "theta": float(params[1]),
                     "pattern": params[2:2 + m].copy()},
-        state={"level": float(state[theta.LEVEL]), "mean": float(state[theta.MEAN]),
-               "a": float(state[theta.A]), "b": float(state[theta.B]),
-               "t": int(state[theta.SEEN])},
+        state=theta_state((spec, params, state)),
         sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "aicc"),
     )
+
+
+def theta_state(row: Row) -> Values:
+    """The state of a row of `theta` as a model holds it."""
+    level, mean, a, b, seen = row[2][:theta.STATES].tolist()
+    return {"level": level, "mean": mean, "a": a, "b": b, "t": int(seen)}
 
 
 def theta_row(model: Model) -> Row:
@@ -128,8 +139,6 @@ def from_tbats(fits: Fits, s: int) -> Fitted:
     trend, first, second = (int(spec[i]) for i in (linear.TREND, linear.FIRST, linear.SECOND))
     periods = params[linear.THETA:]
     used = 2 if periods[1] > 0 and second else 1
-    pairs = first + second
-    cos, sin = state[linear.FIXED:linear.FIXED + 2 * pairs].reshape(2, pairs)
     parameters: Values = {
         "alpha": float(params[linear.ALPHA]),
         "beta": float(params[linear.BETA]) if trend else 0.0,
@@ -139,15 +148,25 @@ def from_tbats(fits: Fits, s: int) -> Fitted:
         "gamma_one": params[[linear.ONE_A, linear.ONE_B]][:used],
         "gamma_two": params[[linear.TWO_A, linear.TWO_B]][:used],
     }
-    moving: Values = {"level": float(state[0]), "trend": float(state[1]), "cos": cos.copy(),
-                      "sin": sin.copy()}
     if spec[linear.AR]:
-        parameters["rho"], moving["error"] = float(params[linear.RHO]), float(state[2])
+        parameters["rho"] = float(params[linear.RHO])
     return Fitted(
         structure={"trend": trend > 0, "damped": trend == 2, "ar": bool(spec[linear.AR])},
-        parameters=parameters, state=moving,
+        parameters=parameters, state=tbats_state((spec, params, state)),
         sigma2=float(fits.sigma2[s]), figures=_figures(fits, s, "evidence"),
     )
+
+
+def tbats_state(row: Row) -> Values:
+    """The state of a row of `tbats` as a model holds it."""
+    spec, _, state = row
+    pairs = int(spec[linear.FIRST] + spec[linear.SECOND])
+    cos, sin = state[linear.FIXED:linear.FIXED + 2 * pairs].reshape(2, pairs)
+    found: Values = {"level": float(state[0]), "trend": float(state[1]), "cos": cos.copy(),
+                     "sin": sin.copy()}
+    if spec[linear.AR]:
+        found["error"] = float(state[2])
+    return found
 
 
 def tbats_row(model: Model) -> Row:

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from forecasting import baselines, profile
 from forecasting.types import Fitted, FloatArray
-from tests.reference import series
+from tests.reference import baselines, profile, series
 
 DAYS = np.arange(96.0)          # value = hour since the start
 

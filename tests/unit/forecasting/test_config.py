@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from forecasting.config import BUCKETS, KNOWN_MEMBERS, EngineConfig, config_hash
-from forecasting.members import FITTERS, MEMBERS
+from forecasting.members import LIBRARY_FITTERS
+from forecasting.native import NATIVE
+from forecasting.recursions import MEMBERS
 from forecasting.types import ConfigError
 from forecasting.weights import FLAT_PRIOR, RHYTHMIC_PRIOR
 
@@ -34,7 +36,8 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(change: dict[str, Any],
 def test_every_known_member_can_be_fitted_and_weighed() -> None:
     config = EngineConfig(members=KNOWN_MEMBERS)
     assert set(MEMBERS) == set(FLAT_PRIOR) == set(RHYTHMIC_PRIOR) == set(KNOWN_MEMBERS)
-    assert all((member, config.engine(member)) in FITTERS for member in KNOWN_MEMBERS)
+    fitters = {"native": NATIVE, "statsforecast": LIBRARY_FITTERS}
+    assert all(member in fitters[config.engine(member)] for member in KNOWN_MEMBERS)
     assert all(len(weights) == len(BUCKETS)
                for prior in (FLAT_PRIOR, RHYTHMIC_PRIOR) for weights in prior.values())
 

@@ -12,14 +12,15 @@ from forecasting.config import KNOWN_MEMBERS, EngineConfig, config_hash
 from forecasting.documents import Document, dumps, loads
 from forecasting.grid import data_hash
 from forecasting.members import (
-    MEMBERS,
     Provenance,
     fit,
     forecast,
     holdback_hours,
+    refit,
     rolling_paths,
     update,
 )
+from forecasting.recursions import MEMBERS
 from forecasting.types import FitRefused, FloatArray, GridError
 from tests.reference import series
 
@@ -31,7 +32,8 @@ READ_AND_FORECAST = """
 import sys
 from forecasting.documents import loads
 from forecasting.members import forecast
-print(forecast(loads(sys.stdin.read()), 48).tobytes().hex())
+for line in sys.stdin:
+    print(forecast(loads(line), 48).tobytes().hex())
 assert "statsforecast" not in sys.modules and "pandas" not in sys.modules
 """
 
@@ -59,13 +61,14 @@ def test_a_document_read_back_forecasts_bit_for_bit(
     assert dumps(update(again, new)) == dumps(update(document, new))
 
 
-@pytest.mark.parametrize("member", KNOWN_MEMBERS)
 def test_a_fresh_process_forecasts_bit_for_bit_without_the_library(
-    member: str, documents: dict[str, Document]
+    documents: dict[str, Document]
 ) -> None:
-    run = subprocess.run([sys.executable, "-c", READ_AND_FORECAST], input=dumps(documents[member]),
+    texts = "".join(dumps(document) + "\n" for document in documents.values())
+    run = subprocess.run([sys.executable, "-c", READ_AND_FORECAST], input=texts,
                          capture_output=True, text=True, check=True, cwd=ROOT)
-    assert bytes.fromhex(run.stdout) == forecast(documents[member], 48).tobytes()
+    for said, document in zip(run.stdout.split(), documents.values(), strict=True):
+        assert bytes.fromhex(said) == forecast(document, 48).tobytes()
 
 
 @pytest.mark.parametrize("member", KNOWN_MEMBERS)
@@ -87,7 +90,7 @@ def test_the_state_is_the_fitted_one_run_through_the_held_back_hours(
     y, document = series.rhythm(n=336, gaps=0.15), documents[member]
     cut = 336 - document.grid.holdback
     assert document.fitted_state is not None
-    first = rolling_paths(document, y, series.START, [cut, 335], 24, CONFIG)
+    first = rolling_paths(document, y, series.START, [cut, 335], 24)
     alone = fitted(member, y[:cut], EngineConfig(members=KNOWN_MEMBERS, calibration_hours=0))
     assert forecast(alone, 24).tobytes() == first[0].tobytes()
     assert forecast(update(alone, y[cut:335]), 24).tobytes() == first[1].tobytes()
@@ -102,8 +105,8 @@ def test_rolling_forecasts_do_not_see_what_follows_their_origin(
     changed = y.copy()
     changed[300:] = np.nan
     origins = [250, 300]
-    before = rolling_paths(documents[member], y, series.START, origins, 24, CONFIG)
-    after = rolling_paths(documents[member], changed, series.START, origins, 24, CONFIG)
+    before = rolling_paths(documents[member], y, series.START, origins, 24)
+    after = rolling_paths(documents[member], changed, series.START, origins, 24)
     assert before.tobytes() == after.tobytes()
 
 
@@ -113,23 +116,69 @@ def test_equal_data_and_configuration_give_equal_bytes(member: str) -> None:
     assert dumps(fitted(member, y)) == dumps(fitted(member, y.copy()))
 
 
+@pytest.mark.parametrize(("engine", "libraries", "filled"), [
+    ("native", {"numpy"}, 0), ("statsforecast", {"numpy", "statsforecast"}, 1),
+])
 def test_provenance_names_data_configuration_code_and_libraries(
-    documents: dict[str, Document]
+    engine: str, libraries: set[str], filled: int
 ) -> None:
-    y, document = series.rhythm(n=336, gaps=0.15), documents["ets"]
+    y, config = series.rhythm(n=336, gaps=0.15), EngineConfig(engines={"ets": engine})
+    document = fitted("ets", y, config)
     said = document.provenance
     assert (said["code_version"], said["seed"]) == ("test", 7)
-    assert (said["data_hash"], said["config_hash"]) == (data_hash(y), config_hash(CONFIG))
-    assert set(said["library_versions"]) == {"numpy", "statsforecast"}
-    assert document.figures["filled"] > 0 and document.figures["warm_start_from"] is None
+    assert (said["data_hash"], said["config_hash"]) == (data_hash(y), config_hash(config))
+    assert set(said["library_versions"]) == libraries
+    assert min(document.figures["filled"], 1) == filled
     assert (document.grid.n, document.grid.missing) == (336, int(np.isnan(y).sum()))
+
+
+def test_documents_say_how_they_were_made() -> None:
+    y = series.rhythm(n=340)
+    searched = fitted("arima", y[:336])
+    assert (searched.figures["made_by"], searched.figures["warm_start_from"]) == ("search", None)
+    later = refit(searched, y[4:], start=series.START + timedelta(hours=4), config=CONFIG,
+                  provenance=Provenance(code_version="test"), document_id="earlier")
+    assert (later.figures["made_by"], later.figures["warm_start_from"]) == ("refit", "earlier")
+    assert later.figures["searched_at"] == searched.figures["searched_at"]
+    assert later.figures["iterations"] < searched.figures["iterations"]
+    assert (later.structure, later.grid.n) == (searched.structure, 336)
+    light = fitted("profile", y[:336])
+    anew = refit(light, y[4:], start=series.START + timedelta(hours=4), config=CONFIG,
+                 provenance=Provenance(code_version="test"))
+    assert anew.parameters.keys() == light.parameters.keys() and anew.fitted_state is None
+
+
+def test_what_kernels_do_not_hold_is_not_refitted() -> None:
+    y, config = series.rhythm(), EngineConfig(members=("mstl", "ets"),
+                                              engines={"ets": "statsforecast"})
+    growing = fitted("ets", series.growth(), config)
+    assert growing.structure["season"] == "M"
+    for document, reason in ((fitted("mstl", y, config), "no kernel holds mstl"),
+                             (growing, "additive errors")):
+        with pytest.raises(FitRefused, match=reason):
+            refit(document, y, start=series.START, config=config,
+                  provenance=Provenance(code_version="test"))
+
+
+@pytest.mark.parametrize("member", KNOWN_MEMBERS)
+def test_hours_before_the_first_observed_one_count_as_not_there(member: str) -> None:
+    y = series.rhythm(n=240, gaps=0.05)
+    first = int(np.flatnonzero(~np.isnan(y))[0])
+    late = np.concatenate((np.full(50, np.nan), y[first:]))
+    short, led = fitted(member, y[first:]), fitted(member, late)
+    assert (led.parameters.keys(), led.sigma2) == (short.parameters.keys(), short.sigma2)
+    assert forecast(led, 24).tobytes() == forecast(short, 24).tobytes()
+    origins = [190, 200, 220]
+    ahead = rolling_paths(short, y[first:], series.START, origins, 24)
+    behind = rolling_paths(led, late, series.START, [50 + origin for origin in origins], 24)
+    assert ahead.tobytes() == behind.tobytes()
 
 
 @pytest.mark.parametrize(("member", "y", "reason"), [
     ("ets", np.full(100, np.nan), "no observed hour"),
     ("last_value", np.zeros(0), "no observed hour"),
     ("arima", series.walk(n=40), "27 observed hours to fit on, needs 30"),
-    ("tbats", series.walk(n=100), "full seasons of 24 h"),
+    ("mstl", series.walk(n=60), "full seasons of 24 h"),
     ("theta", np.full(200, 36.6), "constant"),
     ("ets", np.where(np.arange(800) % 8 == 0, series.rhythm(n=800), np.nan), "needs a fifth"),
 ])

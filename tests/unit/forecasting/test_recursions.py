@@ -11,7 +11,7 @@ from statsforecast.ets import pegelsresid_C
 from statsforecast.models import AutoETS
 
 from forecasting import arima, ets, statsforecast_fits, tbats, theta
-from forecasting.members import MEMBERS
+from forecasting.recursions import MEMBERS
 from forecasting.types import Fitted, FloatArray
 from tests.reference import recursions, series
 

@@ -10,7 +10,7 @@ from statsforecast.models import MSTL, AutoARIMA, AutoETS, AutoTBATS, AutoTheta
 
 from forecasting import statsforecast_fits
 from forecasting.arima import MIN_ROOT, invertible
-from forecasting.members import MEMBERS
+from forecasting.recursions import MEMBERS
 from forecasting.types import FitRefused, FloatArray
 from tests.reference import series
 

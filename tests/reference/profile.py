@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from forecasting.baselines import DAY, mean_known, shrunk_lag_one
 from forecasting.types import Fitted, FloatArray, Model, Values
+from tests.reference.baselines import DAY, mean_known, shrunk_lag_one
 
 # Chosen on `replay` (wearers, and stays that are not in icu_benchmark) and on the hours of
 # wearable_hr_benchmark before each wearer's first test hour: see docs/engine.md.
