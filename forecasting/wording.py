@@ -47,6 +47,8 @@ def sentences(told: Told) -> tuple[str, ...]:
 
 def _level(told: Told) -> str:
     level, trend = _amount(told, told.level), told.trend_per_day
+    if trend is None and told.pattern is None:
+        return f"The level is {level}; the model has neither trend nor daily pattern."
     if trend is None:
         return f"The level is {level}; the model has no trend."
     if _is_nothing(told, trend):
@@ -57,7 +59,7 @@ def _level(told: Told) -> str:
 
 def _pattern(told: Told) -> str:
     if told.pattern is None:
-        return "The model has no daily pattern."
+        return "The model has no daily pattern." if told.trend_per_day is not None else ""
     swing = float(np.ptp(told.pattern))
     if _is_nothing(told, swing):
         return "The hours of the day hardly differ."

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import orjson
-
+from api.explanations import explain_forecasts
 from api.pages.accuracy import AccuracyLine, accuracy_line
 from api.pages.entries import RECENT, EntryLine, entry_lines
+from api.pages.making import Making, making
 from api.pages.render import age, duration
 from api.pages.worklist import is_stale
 from api.schemas import ACCURACY_DAYS
@@ -21,7 +21,6 @@ from registry.views import Access, Forecast, Freshness, Hour, Json, Link
 
 HISTORY = timedelta(days=7)
 VITALS = tuple(vital.value for vital in FORECAST_VITALS)
-BUCKETS = ("1", "2-6", "7-12", "13-24")
 PARAMETER_LABELS = {
     **{vital.value: SPECS[vital].label for vital in FORECAST_VITALS},
     "supplemental_oxygen": "Supplemental oxygen", "consciousness": "Consciousness",
@@ -63,17 +62,6 @@ class Source:
     newest: datetime | None
     provider: str
     last_day: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Making:
-    """How one vital's forecast was made: weights per horizon bucket, and who was absent."""
-
-    label: str
-    reason: str | None
-    document_id: str | None
-    weights: tuple[tuple[str, tuple[float | None, ...]], ...]
-    absent: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +116,7 @@ def report_view(
         protocol=severity.protocol if severity else {},
         sources=tuple(_source(one, now) for one in fresh),
         links=reading.links(access, patient_id),
-        makings=tuple(_making(one) for one in forecasts),
+        makings=_makings(reading, access, patient_id, forecasts, fresh),
         accuracy=tuple(accuracy_line(one) for one in scored), accuracy_days=ACCURACY_DAYS,
         entries=entry_lines(entries, place.cutoff), entry_days=RECENT.days,
         charts=_charts(series, forecasts, as_of), intended_use=INTENDED_USE,
@@ -194,17 +182,15 @@ def _source(one: Freshness, now: datetime) -> Source:
     )
 
 
-def _making(forecast: Forecast) -> Making:
-    members = orjson.loads(forecast.members)
-    weights = {name: member.get("weights") or {} for name, member in members.items()}
-    by_weight = sorted(weights, key=lambda name: -sum(weights[name].values()))
-    return Making(
-        label=PARAMETER_LABELS[forecast.vital], reason=forecast.reason,
-        document_id=forecast.document_id,
-        weights=tuple((name, tuple(weights[name].get(bucket) for bucket in BUCKETS))
-                      for name in by_weight),
-        absent=tuple(sorted(orjson.loads(forecast.absent).items())),
-    )
+def _makings(
+    reading: Reading, access: Access, patient_id: str, forecasts: Sequence[Forecast],
+    fresh: Sequence[Freshness],
+) -> tuple[Making, ...]:
+    """With times of day as the patient's own clock has them, where the newest reading tells it."""
+    offsets = {one.vital: timedelta(seconds=one.utc_offset_s) for one in fresh
+               if one.utc_offset_s is not None}
+    found = explain_forecasts(reading, access, patient_id, forecasts, offsets)
+    return tuple(making(one) for one in found)
 
 
 def _charts(

@@ -13,7 +13,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from registry.database import open_engine, transaction
 from registry.tables import metadata
-from tests.clinic import IN_CARE, LEVELS, NOW, PASSWORD, open_ward
+from tests.clinic import IN_CARE, LEVELS, MEMBERS, NOW, PASSWORD, open_ward
 from tests.serving import served
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -121,8 +121,37 @@ def test_the_report_shows_severity_charts_and_its_basis(doctor: Page) -> None:
                     "How the forecast was made"):
         expect(doctor.get_by_role("heading", name=heading)).to_be_visible()
     expect(doctor.locator("footer")).to_contain_text("not for diagnosis, not an alarm")
-    doctor.locator("#making ~ details summary").first.click()
-    expect(doctor.get_by_text("tbats absent").first).to_be_visible()
+
+
+def test_the_report_tells_how_each_forecast_was_made(doctor: Page) -> None:
+    doctor.goto("/patients/ill")
+    made = doctor.get_by_role("region", name="How the forecast was made")
+    expect(made.get_by_text("tbats absent").first).to_be_visible()
+    expect(made.get_by_text("The level is").first).to_be_visible()
+    expect(made.locator(".pattern-bar").first).to_be_visible()
+    summary = made.locator("summary").filter(has_text="Oxygen saturation")
+    expect(summary).to_contain_text("led by profile")
+    summary.click()
+    table = made.get_by_role("table", name="Oxygen saturation")
+    expect(table).to_be_visible()
+    rows = table.locator("tbody tr")
+    expect(rows).to_have_count(len(MEMBERS))
+    expect(rows.first).to_contain_text("hour-of-day profile")
+    expect(rows.first.locator("strong")).to_have_count(3)
+    expect(table.locator("tfoot")).to_contain_text("Forecast")
+
+
+def test_without_scripts_the_words_are_all_there(browser: Browser, root: str) -> None:
+    context = browser.new_context(base_url=root, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/login")
+    page.get_by_label("Name").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.goto("/patients/well")
+    expect(page.get_by_text("The level is").first).to_be_visible()
+    expect(page.locator(".pattern-bar").first).to_be_visible()
+    context.close()
 
 
 def test_a_vital_without_readings_says_so_instead_of_a_chart(doctor: Page) -> None:

@@ -234,7 +234,8 @@ def test_the_day_is_told_in_utc_and_in_the_patients_own_time() -> None:
 
 def test_what_is_too_small_to_see_is_said_to_be_small_or_left_out() -> None:
     assert "hardly differ" in told(pattern=0.1 * DAY)
-    assert "no daily pattern" in told(pattern=None)
+    assert "steady. The model has no daily pattern." in told(pattern=None)
+    assert "has neither trend nor daily pattern." in told(pattern=None, trend_per_day=None)
     assert "latest readings" not in told(added=-0.4)
     assert "3 /min below that; a day later most of this still holds" in told(
         added=-3, half_life_hours=None)
