@@ -167,8 +167,9 @@ def upsert(conn: Connection, table: str, columns: str, lines: Iterable[str],
     """
     incoming = f"incoming_{table}"
     with raw_cursor(conn) as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table} "
-                       f"INCLUDING DEFAULTS INCLUDING STORAGE) ON COMMIT DELETE ROWS; TRUNCATE {incoming}")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} (LIKE {table} INCLUDING DEFAULTS "
+            f"INCLUDING STORAGE) ON COMMIT DELETE ROWS; TRUNCATE {incoming}")
         copy_in(conn, f"COPY {incoming} ({columns}) FROM STDIN", lines)
         cursor.execute(
             f"INSERT INTO {table} ({columns}) "  # noqa: S608 -- names of this package alone

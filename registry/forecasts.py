@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import orjson
-from sqlalchemy import text
 
+from clinical.vitals import FORECAST_VITALS
 from registry.copytext import copy_line
-from registry.database import Connection, upsert
+from registry.database import Connection, raw_cursor, upsert
 
 Numbers = Sequence[float] | npt.NDArray[np.float64]
 
@@ -39,12 +39,45 @@ _EVALUATION_AGAIN = """(patient_id, vital, cutoff) DO UPDATE SET
     errors = excluded.errors, mae = excluded.mae, covered = excluded.covered
 WHERE excluded.final OR NOT evaluations.final AND excluded.observed >= evaluations.observed"""
 
-_TO_EVALUATE = f"""
+# Each evaluation gives every forecast before it a row, so that those without one are newer than the
+# newest row. Final ones within the reach of late readings are looked at too.
+_OPEN = """
+SELECT p.patient_id, v.vital, f.since
+FROM unnest(CAST(%(patients)s AS text[])) AS p (patient_id)
+CROSS JOIN unnest(CAST(%(vitals)s AS text[])) AS v (vital)
+CROSS JOIN LATERAL (
+    SELECT least((SELECT min(e.cutoff) FROM evaluations e
+                  WHERE e.patient_id = p.patient_id AND e.vital = v.vital AND NOT e.final),
+                 (SELECT max(e.cutoff) FROM evaluations e
+                  WHERE e.patient_id = p.patient_id AND e.vital = v.vital)) AS cutoff) AS o
+CROSS JOIN LATERAL (
+    SELECT min(x.cutoff) AS since FROM forecasts x
+    WHERE x.patient_id = p.patient_id AND x.vital = v.vital AND x.document_id IS NOT NULL
+      AND x.cutoff < %(cycle)s
+      AND x.cutoff >= least(coalesce(o.cutoff, '-infinity'), %(oldest)s)) AS f
+WHERE f.since IS NOT NULL"""
+
+# `at` is the hour of `hours` that the forecast begins with, `passed` how many of its own there are.
+_CHANGED = f"""
 SELECT f.patient_id, f.vital, f.cutoff, f.horizon, f.document_id, f.state_hash, f.reason, f.point,
-       {", ".join(f"f.{name}" for name in _BOUNDS)}, f.members, f.absent
-FROM forecasts f LEFT JOIN evaluations e USING (patient_id, vital, cutoff)
-WHERE f.patient_id = ANY(:patients) AND f.document_id IS NOT NULL
-  AND f.cutoff < :cycle AND (f.cutoff >= :oldest OR e.final IS NOT TRUE)
+       {", ".join(f"f.{name}" for name in _BOUNDS)}, CAST(f.members AS text) AS members,
+       CAST(f.absent AS text) AS absent
+FROM unnest(CAST(%(patients)s AS text[]), CAST(%(vitals)s AS text[]),
+            CAST(%(since)s AS timestamptz[]), CAST(%(hours)s AS text[]))
+     AS s (patient_id, vital, since, hours)
+CROSS JOIN LATERAL (SELECT CAST(s.hours AS double precision[]) AS hours) AS w
+CROSS JOIN LATERAL (
+    SELECT * FROM forecasts x
+    WHERE x.patient_id = s.patient_id AND x.vital = s.vital AND x.document_id IS NOT NULL
+      AND x.cutoff >= s.since AND x.cutoff < %(cycle)s) AS f
+CROSS JOIN LATERAL (
+    SELECT CAST(extract(epoch FROM f.cutoff - %(start)s) AS integer) / 3600 AS at,
+           least(CAST(extract(epoch FROM %(cycle)s - f.cutoff) AS integer) / 3600, f.horizon)
+           AS passed) AS t
+LEFT JOIN evaluations e ON e.patient_id = f.patient_id AND e.vital = f.vital
+    AND e.cutoff = f.cutoff
+WHERE e.cutoff IS NULL OR (t.passed = f.horizon AND NOT e.final)
+   OR e.actual[1:t.passed] IS DISTINCT FROM w.hours[t.at + 1:t.at + t.passed]
 ORDER BY f.patient_id, f.vital, f.cutoff"""  # noqa: S608 -- constants of this file
 
 
@@ -126,23 +159,43 @@ def save_evaluations(conn: Connection, rows: Sequence[EvaluationRow]) -> None:
         _EVALUATION_AGAIN)
 
 
-def forecasts_to_evaluate(
+def open_forecasts(
     conn: Connection, patients: Sequence[str], cycle: datetime, oldest: datetime,
-) -> list[ForecastRow]:
-    """Forecasts with hours that `cycle` may have observed: all that are not final yet.
+) -> dict[tuple[str, str], datetime]:
+    """Since when each (patient, vital) has forecasts whose score `cycle` may change.
 
-    Late readings change final ones too: those with cutoff in [oldest, cycle) come as well.
+    Those are all that are not final; late readings change final ones too, from `oldest` on.
     """
-    found = conn.execute(text(_TO_EVALUATE), {
-        "patients": list(patients), "cycle": cycle, "oldest": oldest})
-    return [_forecast(row) for row in found]
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_OPEN, {
+            "patients": list(patients), "vitals": [vital.value for vital in FORECAST_VITALS],
+            "cycle": cycle, "oldest": oldest})
+        return {(patient, vital): since for patient, vital, since in cursor}
 
 
-def _forecast(row: Any) -> ForecastRow:
-    values = dict(row._mapping)
-    bounds = {level: (tuple(values.pop(f"lower_{level}")), tuple(values.pop(f"upper_{level}")))
+def changed_forecasts(
+    conn: Connection, since: Mapping[tuple[str, str], datetime],
+    observed: Mapping[tuple[str, str], Numbers], start: datetime, cycle: datetime,
+) -> list[ForecastRow]:
+    """The forecasts with cutoff from `since` up to `cycle` whose score is not what it would be.
+
+    `observed` are each series' hourly means of [start, cycle), NaN = none. A forecast comes when it
+    has no score yet, when its score says anything else of these hours, or becomes final.
+    """
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_CHANGED, {
+            "patients": [patient for patient, _ in since], "vitals": [vital for _, vital in since],
+            "since": list(since.values()), "hours": [_array(observed[key]) for key in since],
+            "start": start, "cycle": cycle})
+        names = [column.name for column in cursor.description]
+        return [_forecast(dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def _forecast(values: dict[str, Any]) -> ForecastRow:
+    bounds = {level: (values.pop(f"lower_{level}"), values.pop(f"upper_{level}"))
               for level in LEVELS}
-    return ForecastRow(**values | {"point": tuple(row.point)}, bounds=bounds)
+    texts = {name: orjson.loads(values[name]) for name in ("members", "absent")}
+    return ForecastRow(**values | texts, bounds=bounds)
 
 
 def _bound_columns(row: ForecastRow) -> list[str]:

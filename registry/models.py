@@ -87,6 +87,16 @@ CROSS JOIN LATERAL (
     ORDER BY (a.document_id IS NULL), (f.document_id IS NULL), d.created_at DESC, d.document_id
     LIMIT 1) AS n"""  # noqa: S608
 
+_LAST_FAILED = f"""
+SELECT p.patient_id, v.vital, m.member
+{_EACH}
+CROSS JOIN LATERAL (
+    SELECT x.outcome FROM fits x
+    WHERE x.patient_id = p.patient_id AND x.vital = v.vital AND x.member = m.member
+      AND x.cutoff <= %(cutoff)s
+    ORDER BY x.cutoff DESC LIMIT 1) AS f
+WHERE f.outcome IN ('failed', 'timeout')"""  # noqa: S608
+
 _LOAD_DOCUMENTS = """
 SELECT DISTINCT document_id, document FROM model_documents WHERE document_id = ANY(:ids)"""
 
@@ -238,6 +248,14 @@ def last_trained(
     return {(patient, vital): Trained(cutoff=cutoff, config_hash=config_hash, ensemble=ensemble)
             for patient, vital, cutoff, config_hash, ensemble in _each(
                 conn, _LAST_TRAINED, patients, KNOWN_MEMBERS)}
+
+
+def last_failed(
+    conn: Connection, patients: Sequence[str], members: Sequence[str], cutoff: datetime,
+) -> list[tuple[str, str, str]]:
+    """Every (patient, vital, member) whose last fit up to `cutoff` failed or ran out of time."""
+    return [(patient, vital, member) for patient, vital, member in _each(
+        conn, _LAST_FAILED, patients, members, cutoff=cutoff)]
 
 
 def latest_ensembles(

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -162,7 +163,11 @@ observations = Table(
     Column("fetched_at", UTCTime, nullable=False, server_default=NOW),
     # Everything that chooses hourly readings, so that the jobs' windows come from the index alone.
     Index("ix_observations_series", "patient_id", "vital", "effective_start",
-          postgresql_include=["value", "quality", "granularity", "statistic", "context"]),
+          postgresql_include=["value", "quality", "granularity", "statistic", "context",
+                              "utc_offset_s", "civil_date"]),
+    Index("ix_observations_nights", "patient_id", "vital", "effective_start",
+          postgresql_include=["value", "quality", "statistic"],
+          postgresql_where=text("granularity IN ('night', 'day')")),
 )
 
 observation_revisions = Table(
@@ -310,6 +315,8 @@ evaluations = Table(
     Column("mae", JSON, nullable=False, comment="{member or ensemble: mean absolute error}"),
     Column("covered", JSON, nullable=False, comment="{level: [true, false or null per lead]}"),
     PrimaryKeyConstraint("patient_id", "vital", "cutoff"),
+    Index("ix_evaluations_open", "patient_id", "vital", "cutoff",
+          postgresql_where=text("NOT final")),
 )
 
 # --- operation ------------------------------------------------------------------------------

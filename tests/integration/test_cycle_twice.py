@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -12,8 +13,8 @@ from forecasting.config import DEFAULT_MEMBERS
 from registry.database import transaction
 from tests.reference.cycles import CYCLE, LIGHT, Installation, assert_same, dump, vendors
 from vitalcast.cycle import HOUR
+from vitalcast.jobs.trained import no_figures
 
-OUTCOMES = ("fitted", "failed", "timeout", "too_little_data")
 VITALS_SERVED = {
     "demo-01": {"heart_rate", "respiratory_rate", "systolic_bp", "diastolic_bp",
                 "body_temperature", "spo2"},
@@ -70,8 +71,7 @@ def test_the_same_hour_twice_leaves_the_same_rows(
     assert (again["inserted"], again["revised"]) == (0, 0)
     assert again["unchanged"] > 1000
     series = count(engine, "SELECT count(*) FROM model_aliases WHERE alias = 'ensemble'")
-    assert place.train() == {                                               # of before, none anew
-        "series": 10, "ensembles": series, **dict.fromkeys(OUTCOMES, 0)}
+    assert place.train() == no_figures() | {"series": 10, "ensembles": series}   # none anew
     place.forecast()
     place.evaluate()
     assert_same(once, dump(engine))
@@ -110,21 +110,64 @@ def test_training_that_is_due_every_hour_leaves_the_same_rows(
     assert_same(once, dump(engine))
 
 
+def changed(place: Installation, **settings: Any) -> Installation:
+    """The same installation with some settings of its model configuration changed."""
+    return replace(place, config=json.dumps({**json.loads(place.config), **settings}))
+
+
 def test_a_changed_configuration_takes_effect_at_the_next_cycle(
     engine: Engine, database_url: str, sandbox: str,
 ) -> None:
     place = Installation.on(engine, database_url, sandbox, LIGHT)
     place.cycle()
-    changed = replace(place, config=json.dumps({**json.loads(LIGHT), "alert_threshold": 0.5}))
+    shorter = changed(place, horizon_hours=12)
     later = CYCLE + HOUR
     place.clock(later)
-    for one in (place, changed):
+    for one in (place, shorter):
         one.ingest(later)
         figures = one.train(later)
-        assert bool(figures["ensembles"]) is bool(figures["fitted"]) is (one is changed)
+        assert bool(figures["ensembles"]) is bool(figures["fitted"]) is (one is shorter)
     once = dump(engine)
-    assert changed.train(later)["fitted"] == 0
+    assert shorter.train(later)["fitted"] == 0
     assert_same(once, dump(engine))
+
+
+def test_a_setting_that_no_training_depends_on_retrains_nothing(
+    engine: Engine, database_url: str, sandbox: str,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    once = dump(engine)
+    for settings in ({"alert_threshold": 0.5}, {"search_every_hours": 24}, {"drift_ratio": 3.0},
+                     {"fit_timeout_s": 5.0}, {"stale_after_hours": 48}):
+        assert changed(place, **settings).train(CYCLE + HOUR)["fitted"] == 0
+    one_vital = changed(place, members={
+        **json.loads(LIGHT)["members"], "last_value": {"spo2": False}})
+    assert one_vital.train()["fitted"] > 0
+    again = set(dump(engine)["fits"]) ^ set(once["fits"])
+    assert again and all("spo2" in row for row in again)
+
+
+def test_structures_are_searched_once_a_week_and_refitted_daily(
+    engine: Engine, database_url: str,
+) -> None:
+    config = json.dumps({**json.loads(LIGHT), "search_every_hours": 72, "train_every_hours": 1,
+                         "members": {**json.loads(LIGHT)["members"], "theta": True}})
+    with vendors(patients=("demo-07",)) as root:
+        place = Installation.on(engine, database_url, root, config)
+        made = []
+        for hours in (0, 1, 2, 72):
+            place.clock(CYCLE + hours * HOUR)
+            place.ingest(CYCLE + hours * HOUR)
+            made.append(place.train(CYCLE + hours * HOUR)["members"]["theta"])
+    assert [tuple(one) for one in made] == [
+        ("fitted", "searched"), ("fitted", "refitted"), ("fitted", "refitted"),
+        ("fitted", "searched")]
+    for table in ("fits", "model_documents"):
+        with transaction(engine) as conn:
+            found = conn.execute(text(
+                f"SELECT made_by FROM {table} WHERE member = 'theta' ORDER BY cutoff")).scalars()
+            assert list(found) == ["search", "refit", "refit", "search"]
 
 
 def test_blocks_of_one_patient_leave_the_same_rows(
@@ -138,9 +181,27 @@ def test_blocks_of_one_patient_leave_the_same_rows(
     place.train(later)
     whole = place.forecast(later), place.evaluate(later)
     once = dump(engine)
+    with transaction(engine) as conn:
+        conn.execute(text("TRUNCATE evaluations"))
     for job in ("forecast", "evaluate"):
         monkeypatch.setattr(f"vitalcast.jobs.{job}.BLOCK", 1)
     assert (place.forecast(later), place.evaluate(later)) == whole
+    assert_same(once, dump(engine))
+    assert place.evaluate(later) == {"forecasts": 0, "final": 0}     # nothing has changed since
+
+
+def test_training_in_blocks_of_one_patient_leaves_the_same_rows(
+    engine: Engine, database_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = Installation.on(engine, database_url, sandbox, LIGHT)
+    place.cycle()
+    once = dump(engine)
+    with transaction(engine) as conn:
+        conn.execute(text("TRUNCATE model_documents, model_aliases, fits, forecasts CASCADE"))
+        conn.execute(text("DELETE FROM series_statistics WHERE job = 'train'"))
+    monkeypatch.setattr("vitalcast.jobs.train.BLOCK", 1)
+    place.train()
+    place.forecast()
     assert_same(once, dump(engine))
 
 

@@ -1,6 +1,7 @@
 """Forecasts, severities, evaluations, runs and patients, on a real server."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from clinical.current import Entry
-from registry.database import RegistryError, transaction
+from registry.database import Connection, RegistryError, transaction
 from registry.forecasts import (
     EvaluationRow,
     ForecastRow,
     SeverityRow,
-    forecasts_to_evaluate,
+    changed_forecasts,
+    open_forecasts,
     save_evaluations,
     save_forecasts,
     save_severities,
@@ -23,7 +25,6 @@ from registry.forecasts import (
 from registry.models import DocumentRow, FitRow, save_documents, save_fits
 from registry.patients import (
     Patient,
-    is_in_care,
     load_entries,
     load_patients,
     patient_ids,
@@ -65,9 +66,9 @@ def test_a_forecast_comes_back_bit_for_bit(patients: Engine) -> None:
     given = forecast()
     with transaction(patients) as conn:
         save_forecasts(conn, [given])
-        (found,) = forecasts_to_evaluate(conn, ["p1"], NOON + HOUR, NOON)
+        (found,) = changed(conn)
     assert list(found.point) == given.point
-    assert found.bounds[95] == ((95.0, 1.0), (2.0, 3.0))
+    assert found.bounds[95] == ([95.0, 1.0], [2.0, 3.0])
     assert (found.members, found.absent) == (given.members, given.absent)
 
 
@@ -82,7 +83,7 @@ def test_a_missing_forecast_is_a_row_with_its_reason(patients: Engine) -> None:
     with transaction(patients) as conn:
         save_forecasts(conn, [forecast(document_id=None, reason="never measured", point=[],
                                        bounds={}, members={}, absent={})])
-        assert forecasts_to_evaluate(conn, ["p1"], NOON + HOUR, NOON) == []
+        assert open_forecasts(conn, ["p1"], NOON + HOUR, NOON) == {}
     assert rows(patients, "SELECT reason, point, lower_50 FROM forecasts") == [
         ("never measured", [], [])]
 
@@ -94,12 +95,44 @@ def evaluation(hours: int = 0, **more: Any) -> EvaluationRow:
         "mae": {"ets": None}, "covered": {"80": [None, None]}, **more})
 
 
-def test_old_forecasts_are_evaluated_until_they_are_final(patients: Engine) -> None:
+def changed(conn: Connection, hours: Sequence[float] = (97.0,), *,
+            oldest: datetime = NOON - HOUR) -> list[ForecastRow]:
+    """The forecasts to score an hour after noon, when these hours were observed last."""
+    start, cycle = NOON - 9 * HOUR, NOON + HOUR
+    since = open_forecasts(conn, ["p1", "p2"], cycle, oldest)
+    seen = [math.nan] * (10 - len(hours)) + list(hours)
+    return changed_forecasts(conn, since, dict.fromkeys(since, seen), start, cycle)
+
+
+def cutoffs(found: Sequence[ForecastRow]) -> list[int]:
+    """In hours from noon."""
+    return [int((one.cutoff - NOON) / HOUR) for one in found]
+
+
+def test_forecasts_are_evaluated_until_they_are_final(patients: Engine) -> None:
     with transaction(patients) as conn:
         save_forecasts(conn, [forecast(hours) for hours in range(-4, 3)])
         save_evaluations(conn, [evaluation(-4, final=True), evaluation(-3), evaluation(0)])
-        found = forecasts_to_evaluate(conn, ["p1", "p2"], NOON + HOUR, NOON - HOUR)
-    assert [one.cutoff for one in found] == [NOON + hours * HOUR for hours in range(-3, 1)]
+        assert cutoffs(changed(conn)) == [-3, -2, -1, 0]
+
+
+def test_a_score_that_says_what_was_observed_is_left_alone(patients: Engine) -> None:
+    with transaction(patients) as conn:
+        save_forecasts(conn, [forecast(hours) for hours in range(-3, 1)])
+        save_evaluations(conn, [
+            evaluation(-3, final=True), evaluation(-2, final=True, actual=[None, 96.0]),
+            evaluation(-1, final=True, actual=[96.0, 97.0]), evaluation(0, actual=[97.0, None])])
+        assert cutoffs(changed(conn, [96.0, 97.0])) == []
+        assert cutoffs(changed(conn, [96.5, 97.0])) == [-1]
+        assert cutoffs(changed(conn, [96.5, 97.0], oldest=NOON - 2 * HOUR)) == [-2, -1]
+        assert cutoffs(changed(conn, [96.0])) == [-1, 0]
+
+
+def test_a_score_that_becomes_final_is_written_without_a_reading(patients: Engine) -> None:
+    with transaction(patients) as conn:
+        save_forecasts(conn, [forecast(-1), forecast(0)])
+        save_evaluations(conn, [evaluation(-1), evaluation(0)])
+        assert cutoffs(changed(conn, [])) == [-1]
 
 
 def test_an_evaluation_grows_with_the_hours_observed(patients: Engine) -> None:
@@ -187,16 +220,11 @@ def test_patients_are_stored_and_what_clinicians_entered_stays(engine: Engine) -
             patient_id="a", birth_date=born, pregnant=True, spo2_scale=2)}
 
 
-def test_care_and_entries_are_read_by_patient(patients: Engine) -> None:
+def test_entries_are_read_by_patient(patients: Engine) -> None:
     with transaction(patients) as conn:
-        conn.execute(text("""INSERT INTO users (username, password_hash, role)
-            VALUES ('doctor', 'x', 'doctor')"""))
-        conn.execute(text("INSERT INTO care VALUES ('doctor', 'p1')"))
         conn.execute(text("""INSERT INTO clinical_entries
             (patient_id, effective_at, item, value, entered_by) VALUES
             ('p1', :noon, 'consciousness', 'alert', 'doctor')"""), {"noon": NOON})
-        assert is_in_care(conn, "doctor", "p1")
-        assert not is_in_care(conn, "doctor", "p2")
         assert load_entries(conn, ["p1", "p2"], NOON, NOON + HOUR) == {
             "p1": [Entry(item="consciousness", value="alert", time=NOON)], "p2": []}
         assert load_entries(conn, ["p1"], NOON - HOUR, NOON) == {"p1": []}

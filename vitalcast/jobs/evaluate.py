@@ -1,34 +1,33 @@
 """Evaluate: put every stored forecast beside the hours that have been observed since.
 
-A forecast is scored again at every cycle until its horizon has passed, and for a while after,
-since readings come late; the same cycle run again gives the same rows. One transaction a block of
-patients, so that memory does not grow with the shard.
+A forecast is scored again when its hours have other readings than its score says: one more of them
+has passed, or readings came late. The same cycle run again gives the same rows. One transaction a
+block of patients, so that memory does not grow with the shard.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from clinical.vitals import FORECAST_VITALS
-from forecasting.grid import hourly_grid
-from forecasting.types import FloatArray
+from forecasting.types import BoolArray, FloatArray
 from registry.database import Connection, transaction
 from registry.forecasts import (
     EvaluationRow,
     ForecastRow,
-    forecasts_to_evaluate,
+    changed_forecasts,
+    open_forecasts,
     save_evaluations,
 )
-from registry.observations import read_series
+from registry.panels import read_panels
 from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
+Key = tuple[str, str]
 
 REACH = timedelta(hours=72)
 """How far back final forecasts are scored again: the time that providers are read again."""
@@ -39,7 +38,7 @@ BLOCK = 50
 
 
 def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
-    """Score this shard's forecasts at `cycle`; figures: forecasts scored, those now final."""
+    """Score this shard's forecasts at `cycle`; figures: scores that changed, those now final."""
     hour = parse_cycle(cycle)
     with run(system.engine, job="evaluate", cycle=hour, shard=shard) as figures:
         with transaction(system.engine) as conn:
@@ -56,27 +55,28 @@ def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Fig
 def _evaluate_block(
     conn: Connection, patients: Sequence[str], hour: datetime,
 ) -> list[EvaluationRow]:
-    """Score the forecasts of these patients, and store the scores."""
-    forecasts = forecasts_to_evaluate(conn, patients, hour, hour - REACH)
-    start = min((one.cutoff for one in forecasts), default=hour)
-    observed = _observed(conn, patients, start, hour)
-    rows = [score_forecast(one, observed[one.patient_id, one.vital], hour) for one in forecasts]
+    """Score those forecasts of these patients that have to be, and store the scores."""
+    since = open_forecasts(conn, patients, hour, hour - REACH)
+    if not since:
+        return []
+    start = min(since.values())
+    observed = _observed(conn, since, start, hour)
+    rows = [score_forecast(one, observed[one.patient_id, one.vital], hour)
+            for one in changed_forecasts(conn, since, observed, start, hour)]
     save_evaluations(conn, rows)
     return rows
 
 
 def _observed(
-    conn: Connection, patients: Sequence[str], start: datetime, hour: datetime,
-) -> Mapping[tuple[str, str], FloatArray]:
+    conn: Connection, keys: Collection[Key], start: datetime, hour: datetime,
+) -> Mapping[Key, FloatArray]:
     """Hourly means from `start` up to `hour`, by patient and vital."""
-    hours = int((hour - start) / HOUR)
-    nothing = np.full(hours, np.nan)
-    found: dict[tuple[str, str], FloatArray] = defaultdict(lambda: nothing)
-    vitals = [vital.value for vital in FORECAST_VITALS]
-    for series in read_series(conn, patients, vitals, start, hour):
-        grid = hourly_grid(series.times_s, series.values, start, hours)
-        found[series.patient_id, series.vital] = grid.values
-    return found
+    nothing = np.full((hour - start) // HOUR, np.nan)
+    patients = sorted({patient for patient, _ in keys})
+    panels = read_panels(conn, patients, sorted({vital for _, vital in keys}), start, hour)
+    found = {(patient, vital.value): y for vital, panel in panels.items()
+             for patient, y in zip(panel.patients, panel.y, strict=True)}
+    return {key: found.get(key, nothing) for key in keys}
 
 
 def score_forecast(forecast: ForecastRow, observed: FloatArray, hour: datetime) -> EvaluationRow:
@@ -84,33 +84,35 @@ def score_forecast(forecast: ForecastRow, observed: FloatArray, hour: datetime) 
 
     `observed` are the hourly means of the hours that end at `hour`, NaN = not observed.
     """
-    passed = min(int((hour - forecast.cutoff) / HOUR), forecast.horizon)
-    begin = observed.size - int((hour - forecast.cutoff) / HOUR)
+    past = (hour - forecast.cutoff) // HOUR
+    passed, begin = min(past, forecast.horizon), observed.size - past
     actual = np.full(forecast.horizon, np.nan)
     actual[:passed] = observed[begin:begin + passed]
-    paths = {"ensemble": np.asarray(forecast.point),
-             **{name: np.asarray(one["path"]) for name, one in forecast.members.items()}}
-    errors = {name: actual - path for name, path in paths.items()}
+    known = ~np.isnan(actual)
+    names = ["ensemble", *forecast.members]
+    paths = np.array([forecast.point, *(one["path"] for one in forecast.members.values())])
+    errors = actual - paths
     return EvaluationRow(
         patient_id=forecast.patient_id, vital=forecast.vital, cutoff=forecast.cutoff,
-        observed=int((~np.isnan(actual)).sum()), final=passed == forecast.horizon,
-        actual=_nullable(actual),
-        errors={name: _nullable(error) for name, error in errors.items()},
-        mae={name: _mean_size(error) for name, error in errors.items()},
-        covered={str(level): _covered(actual, lower, upper)
+        observed=int(known.sum()), final=passed == forecast.horizon,
+        actual=_nullable(actual, known),
+        errors=dict(zip(names, _nullable(errors, known), strict=True)),
+        mae=dict(zip(names, _mean_sizes(errors, known), strict=True)),
+        covered={str(level): _nullable((lower <= actual) & (actual <= upper), known)
                  for level, (lower, upper) in forecast.bounds.items()})
 
 
-def _nullable(values: FloatArray) -> list[float | None]:
-    return [None if np.isnan(value) else float(value) for value in values]
+def _nullable(values: Any, known: BoolArray) -> list[Any]:
+    """As lists, None where nothing was observed."""
+    found = np.array(values, dtype=object)
+    found[..., ~known] = None
+    listed: list[Any] = found.tolist()
+    return listed
 
 
-def _mean_size(errors: FloatArray) -> float | None:
-    known = errors[~np.isnan(errors)]
-    return float(np.abs(known).mean()) if known.size else None
-
-
-def _covered(actual: FloatArray, lower: Sequence[float], upper: Sequence[float],
-             ) -> list[bool | None]:
-    return [None if np.isnan(one) else bool(low <= one <= high)
-            for one, low, high in zip(actual, lower, upper, strict=True)]
+def _mean_sizes(errors: FloatArray, known: BoolArray) -> list[float | None]:
+    """Mean absolute value of each row of errors over the known hours."""
+    if not known.any():
+        return [None] * len(errors)
+    means: list[float | None] = np.abs(np.ascontiguousarray(errors[:, known])).mean(axis=1).tolist()
+    return means

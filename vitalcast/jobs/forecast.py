@@ -12,45 +12,43 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
-from forecasting.documents import Document, loads
-from forecasting.ensemble import Forecast, forecast_ensemble
-from forecasting.grid import Grid, hourly_grid
-from forecasting.types import FitRefused
+from forecasting.config import BUCKETS
+from forecasting.documents import loads
+from forecasting.ensemble import PanelForecast, Stored, forecast_panel
+from forecasting.grid import Grid
+from forecasting.panel import Panel
 from registry.database import Connection, transaction
 from registry.forecasts import ForecastRow, save_forecasts, save_severities
-from registry.models import (
-    StoredDocument,
-    latest_ensembles,
-    latest_members,
-    save_statistics,
-)
-from registry.observations import Series, read_series
+from registry.models import latest_ensembles, latest_members, save_statistics
+from registry.observations import Series
+from registry.panels import HourlyPanel, read_panels
 from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
 from vitalcast.jobs.severity import severity_rows
-from vitalcast.jobs.statistics import statistics_row
+from vitalcast.jobs.statistics import statistics_rows
 from vitalcast.model_config import ModelConfig
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
 Key = tuple[str, str]
 
-BLOCK = 500
+BLOCK = 200
 """Patients that are forecast at once."""
 
 NO_MODEL = "no model yet: the readings did not suffice for a training, or none has run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """What training left of one series: the ensemble and its members' newest documents."""
+class Model:
+    """What training left of one series, and the id that its ensemble is stored under."""
 
-    ensemble: Document
+    stored: Stored
     ensemble_id: str
-    members: Mapping[str, Document]
 
 
 def forecast(system: System, *, cycle: str | datetime | None, shard: str,
@@ -63,68 +61,63 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
         figures.update(series=0, patients=len(patients), forecasts=0)
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
-                rows = _forecast_block(conn, block, hour, config)
+                rows = _forecast_block(conn, block, hour, config, system.settings.fit_workers)
             figures["series"] += len(rows)
             figures["forecasts"] += sum(row.reason is None for row in rows)
     return dict(figures)
 
 
 def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
-                    config: ModelConfig) -> list[ForecastRow]:
+                    config: ModelConfig, threads: int) -> list[ForecastRow]:
     """Forecast and score these patients, and store what comes of it."""
-    grids = _grids(conn, patients, hour, config)
-    stored = _stored(conn, patients, hour)
-    made = [make_forecast(series, grid, stored.get((series.patient_id, series.vital)), hour, config)
-            for series, grid in grids]
-    read = {(series.patient_id, series.vital) for series, _ in grids}
-    made += [_without(key, hour, config, silence(config)) for key in sorted(stored.keys() - read)]
-    _save(conn, grids, made, hour, config)
-    save_severities(conn, severity_rows(conn, patients, hour, config, made, grids))
-    return made
+    panels = read_panels(conn, patients, [vital.value for vital in FORECAST_VITALS],
+                         hour - config.window_hours * HOUR, hour)
+    models = stored_models(conn, patients, hour, config)
+    rows = [row for panel in panels.values()
+            for row in panel_rows(panel, models, hour, config, threads)]
+    silent = models.keys() - {(row.patient_id, row.vital) for row in rows}
+    rows += [_without(key, hour, config, silence(config)) for key in sorted(silent)]
+    save_forecasts(conn, rows)
+    save_statistics(conn, [row for panel in panels.values() for row in statistics_rows(
+        panel, job="forecast", cutoff=hour, horizon=config.horizon_hours)])
+    save_severities(conn, severity_rows(conn, patients, hour, config, rows, _grids(panels)))
+    return rows
 
 
-def _grids(conn: Connection, patients: Sequence[str], hour: datetime,
-           config: ModelConfig) -> list[tuple[Series, Grid]]:
-    start = hour - config.window_hours * HOUR
-    vitals = [vital.value for vital in FORECAST_VITALS]
-    return [
-        (series, hourly_grid(series.times_s, series.values, start, config.window_hours))
-        for series in read_series(conn, patients, vitals, start, hour)
-    ]
-
-
-def _stored(conn: Connection, patients: Sequence[str], hour: datetime) -> dict[Key, Stored]:
-    members: dict[Key, list[StoredDocument]] = defaultdict(list)
+def stored_models(conn: Connection, patients: Sequence[str], hour: datetime,
+                  config: ModelConfig) -> dict[Key, Model]:
+    """The newest ensemble of each series up to `hour`, with its members that are switched on."""
+    off = {vital.value: dict.fromkeys(config.switched_off(vital), "switched off")
+           for vital in FORECAST_VITALS}
+    members: dict[Key, dict[str, Any]] = defaultdict(dict)
     for one in latest_members(conn, patients, hour):
-        members[one.patient_id, one.vital].append(one)
+        if one.member not in off[one.vital]:
+            members[one.patient_id, one.vital][one.member] = loads(one.document)
     return {
-        (one.patient_id, one.vital): Stored(
-            ensemble=loads(one.document), ensemble_id=one.document_id,
-            members={each.member: loads(each.document)
-                     for each in members[one.patient_id, one.vital]})
+        (one.patient_id, one.vital): Model(ensemble_id=one.document_id, stored=Stored(
+            ensemble=loads(one.document), members=members[one.patient_id, one.vital],
+            absent=off[one.vital]))
         for one in latest_ensembles(conn, patients, hour)
     }
 
 
-def make_forecast(series: Series, grid: Grid, stored: Stored | None, hour: datetime,
-                  config: ModelConfig) -> ForecastRow:
-    """The forecast of one series, or the reason why there is none."""
-    vital = Vital(series.vital)
-    key = series.patient_id, series.vital
-    if hour.timestamp() - series.times_s[-1] > config.stale_after_hours * HOUR.total_seconds():
-        return _without(key, hour, config, silence(config))
-    if stored is None:
-        return _without(key, hour, config, NO_MODEL)
-    off = dict.fromkeys(config.switched_off(vital), "switched off")
-    documents = {name: one for name, one in stored.members.items() if name not in off}
-    engine = config.engine_config(vital)
-    try:
-        made = forecast_ensemble(
-            stored.ensemble, documents, y_since=grid.values, since=grid.start, absent=off,
-            horizon=engine.horizon, levels=engine.levels, vital=SPECS[vital])
-    except FitRefused as refusal:
-        return _without(key, hour, config, str(refusal))
-    return _row(series, hour, stored, made)
+def panel_rows(panel: HourlyPanel, models: Mapping[Key, Model], hour: datetime,
+               config: ModelConfig, threads: int = 1) -> list[ForecastRow]:
+    """The forecast of each series of a panel, or the reason why there is none."""
+    keys = [(patient, panel.vital.value) for patient in panel.patients]
+    stale = hour.timestamp() - panel.last_s > config.stale_after_hours * HOUR.total_seconds()
+    at = [row for row, key in enumerate(keys) if key in models and not stale[row]]
+    found = [models[keys[row]] for row in at]
+    reasons = np.where(stale, silence(config), NO_MODEL)
+    rows = {row: _without(key, hour, config, str(reasons[row])) for row, key in enumerate(keys)}
+    if at:
+        made = forecast_panel(
+            Panel(start=panel.start, y=panel.y[at], config=config.engine_config(panel.vital),
+                  vital=SPECS[panel.vital]),
+            [one.stored for one in found], threads=threads)
+        rows |= {row: _row(keys[row], hour, config, found[index].ensemble_id, made, index)
+                 for index, row in enumerate(at)}
+    return [rows[row] for row in range(len(keys))]
 
 
 def silence(config: ModelConfig) -> str:
@@ -138,19 +131,29 @@ def _without(key: Key, hour: datetime, config: ModelConfig, reason: str) -> Fore
         horizon=config.horizon_hours, reason=reason, bounds={}, members={}, absent={})
 
 
-def _row(series: Series, hour: datetime, stored: Stored, made: Forecast) -> ForecastRow:
+def _row(key: Key, hour: datetime, config: ModelConfig, ensemble_id: str, made: PanelForecast,
+         index: int) -> ForecastRow:
+    """Series `index` of a panel's forecast as it is stored."""
+    if made.refused[index]:
+        return _without(key, hour, config, made.refused[index])
+    paths, weights = made.paths[index], made.weights[index].tolist()
+    present = (~np.isnan(paths[:, 0])).tolist()
     return ForecastRow(
-        patient_id=series.patient_id, vital=series.vital, cutoff=hour, horizon=made.point.size,
-        document_id=stored.ensemble_id, state_hash=made.state_hash, point=made.point.tolist(),
-        bounds={level: (lower.tolist(), upper.tolist())
+        patient_id=key[0], vital=key[1], cutoff=hour, horizon=config.horizon_hours,
+        document_id=ensemble_id, state_hash=made.state_hashes[index], point=made.point[index],
+        bounds={level: (lower[index], upper[index])
                 for level, (lower, upper) in made.bounds.items()},
-        members=made.members, absent=made.absent)
+        members={
+            name: {"weights": dict(zip(BUCKETS, weights[at], strict=True)), "path": paths[at]}
+            for at, name in enumerate(made.names) if present[at]},
+        absent=made.absent[index])
 
 
-def _save(conn: Connection, grids: Sequence[tuple[Series, Grid]], made: Sequence[ForecastRow],
-          hour: datetime, config: ModelConfig) -> None:
-    save_forecasts(conn, made)
-    save_statistics(conn, [
-        statistics_row(series, grid, job="forecast", cutoff=hour, horizon=config.horizon_hours)
-        for series, grid in grids
-    ])
+def _grids(panels: Mapping[Vital, HourlyPanel]) -> list[tuple[Series, Grid]]:
+    """The hours as severity takes them: series by series."""
+    return [
+        (Series(patient_id=patient, vital=panel.vital, times_s=np.empty(0, np.int64),
+                values=np.empty(0)),
+         Grid(start=panel.start, values=y, counts=np.empty(0, np.int64)))
+        for panel in panels.values() for patient, y in zip(panel.patients, panel.y, strict=True)
+    ]

@@ -1,22 +1,36 @@
 """The descriptive statistics that every training and every forecast leaves of its series."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import isnan
 
-from forecasting.grid import Grid, data_hash, describe
+import numpy as np
+
+from forecasting.grid import data_hash
 from registry.models import StatisticsRow
-from registry.observations import Series
+from registry.panels import HourlyPanel
 from vitalcast.cycle import HOUR
 
 
-def statistics_row(series: Series, grid: Grid, *, job: str, cutoff: datetime,
-                   horizon: int) -> StatisticsRow:
-    """Statistics of the readings and hours of the window that ends at `cutoff`."""
-    facts = describe(series.times_s, series.values, grid)
-    return StatisticsRow(
-        patient_id=series.patient_id, vital=series.vital, job=job, cutoff=cutoff,
-        entries=facts.entries, hours=facts.hours, missing=facts.missing,
-        fact_start=grid.start, fact_end=cutoff, forecast_start=cutoff,
-        forecast_end=cutoff + horizon * HOUR,
-        first_time=facts.first_time, last_time=facts.last_time, minimum=facts.minimum,
-        maximum=facts.maximum, mean=facts.mean, std=facts.std, mean_gap_s=facts.mean_gap_s,
-        data_hash=data_hash(grid.values))
+def statistics_rows(panel: HourlyPanel, *, job: str, cutoff: datetime,
+                    horizon: int) -> list[StatisticsRow]:
+    """Statistics of each series' readings and hours in the window that ends at `cutoff`."""
+    hours = panel.y.shape[1]
+    columns = zip(
+        panel.patients, panel.y, panel.entries.tolist(), np.isnan(panel.y).sum(axis=1).tolist(),
+        _times(panel.first_s.tolist()), _times(panel.last_s.tolist()), panel.minimum.tolist(),
+        panel.maximum.tolist(), panel.mean.tolist(), panel.std.tolist(),
+        panel.mean_gap_s.tolist(), strict=True)
+    return [
+        StatisticsRow(
+            patient_id=patient, vital=panel.vital.value, job=job, cutoff=cutoff, entries=entries,
+            hours=hours, missing=missing, fact_start=panel.start, fact_end=cutoff,
+            forecast_start=cutoff, forecast_end=cutoff + horizon * HOUR, first_time=first,
+            last_time=last, minimum=minimum, maximum=maximum, mean=mean, std=std,
+            mean_gap_s=None if isnan(gap) else gap, data_hash=data_hash(y))
+        for patient, y, entries, missing, first, last, minimum, maximum, mean, std, gap in columns
+    ]
+
+
+def _times(seconds: Sequence[int]) -> list[datetime]:
+    return [datetime.fromtimestamp(one, UTC) for one in seconds]

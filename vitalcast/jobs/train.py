@@ -1,89 +1,72 @@
 """Train: fit the members of every series that is due, weigh them, keep the documents.
 
-Read the shard in one query, fit over a process pool, write one transaction a series. A series
-is due after so many hours, at the next cycle when the configuration has changed, and at every
-cycle while it has no ensemble. One trained at this cycle as configured is not due again: a run
-that was killed goes on where it stopped and ends with the rows of an undisturbed one. Every fit
-has an outcome on record; none is an exception.
+Patients are taken block by block, so that memory does not grow with the shard: read what is due,
+fit it in panels of one vital, write it in one transaction. A series is due after so many hours, at
+the next cycle when what its training depends on has changed, and at every cycle while it has no
+ensemble. One trained at this cycle as configured is not due again: a run that was killed goes on
+where it stopped and ends with the rows of an undisturbed one. Every fit has an outcome on record;
+none is an exception.
 """
 
-import platform
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from math import isnan
 from typing import Any, cast
 
-from clinical.vitals import FORECAST_VITALS, SPECS, Vital
-from forecasting.config import EngineConfig
-from forecasting.documents import Document, document_id, dumps, loads
-from forecasting.ensemble import champion, fit_ensemble
-from forecasting.grid import Grid, hourly_grid
+from clinical.vitals import FORECAST_VITALS, SPECS
+from forecasting.config import HEAVY, LIGHT, EngineConfig
+from forecasting.documents import Document, loads
+from forecasting.drift import drifted
 from forecasting.members import Provenance
-from forecasting.types import FitRefused
+from forecasting.panel import Panel
+from forecasting.policy import REFIT, SEARCH, Plan, plan
+from forecasting.training import Outcome, train_panel
 from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
 from registry.database import Connection, transaction
 from registry.models import (
-    AliasRow,
-    DocumentRow,
-    FitRow,
     StoredDocument,
     Trained,
+    last_failed,
     last_trained,
     latest_ensembles,
     latest_members,
     save_training,
 )
-from registry.observations import Series, read_series
+from registry.panels import HourlyPanel, read_panels
 from registry.patients import patient_ids
 from registry.runs import run
-from vitalcast.cycle import HOUR, Shard, parse_cycle
+from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
-from vitalcast.jobs.statistics import statistics_row
+from vitalcast.jobs.statistics import statistics_rows
+from vitalcast.jobs.trained import Training, no_figures, rows_of
 from vitalcast.model_config import ModelConfig
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
+Key = tuple[str, str]
+
+BLOCK = 200
+"""Patients that are trained at once."""
+
+LIBRARY_BLOCK = 4
+"""The same where fits take seconds each: what a killed run has to do again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
-    """One series that is due: its hours, what to fit, and what the fits came to."""
+class Due:
+    """What a block of patients has to train.
 
-    series: Series
-    grid: Grid
-    cutoff: datetime
-    config: EngineConfig
-    switched_off: tuple[str, ...]
-    earlier: Mapping[str, StoredDocument] = field(default_factory=dict)
-    outcomes: dict[str, FitOutcome] = field(default_factory=dict)
+    earlier  of each series its last documents by member, "ensemble" too
+    failed   the members (patient, vital, member) whose last fit failed or ran out of time
+    done     trainings that this cycle has had already
+    """
 
-    @property
-    def vital(self) -> Vital:
-        """The vital of the series."""
-        return Vital(self.series.vital)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every member has its outcome."""
-        return len(self.outcomes) == len(self.config.members)
-
-    def documents(self) -> dict[str, Document]:
-        """What each member goes on with: its new document, or its last good one where it failed."""
-        found: dict[str, Document] = {}
-        for name, outcome in self.outcomes.items():
-            if outcome.document is not None:
-                found[name] = outcome.document
-            elif stand_in := self.stand_in(name):
-                found[name] = loads(stand_in.document)
-        return found
-
-    def stand_in(self, name: str) -> StoredDocument | None:
-        """The earlier document of a member whose fit failed or ran out of time."""
-        failed = self.outcomes[name].status in (FAILED, TIMEOUT)
-        return self.earlier.get(name) if failed else None
+    panels: Sequence[HourlyPanel] = ()
+    earlier: Mapping[Key, Mapping[str, StoredDocument]] = field(default_factory=dict)
+    failed: frozenset[tuple[str, str, str]] = frozenset()
+    done: Sequence[Trained] = ()
 
 
 def train(system: System, *, cycle: str | datetime | None, shard: str,
@@ -91,54 +74,69 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
     """Train what is due in this shard; figures: series trained at this cycle, fits by outcome.
 
     `ensembles` are the series with a new model. A run that goes on after a killed one counts the
-    series of both: whoever waits for new models has to be told of all of them.
+    series of both: whoever waits for new models has to be told of all of them. The rest counts
+    fits, in all and by member: `searched`, `refitted` or `kept`; `capped`, which hit a limit of
+    steps; `fallback`, which were to be refitted and had to be searched.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="train", cycle=hour, shard=shard) as figures:
-        due, done = _due(system, hour, Shard.parse(shard), config, config_hash)
-        figures.update(series=len(due) + len(done), fitted=0, failed=0, timeout=0,
-                       too_little_data=0, ensembles=sum(one.ensemble == hour for one in done))
-        for training in _fitted(due, config, system.settings.fit_workers):
-            figures["ensembles"] += _save(system, training, config_hash)
-            for outcome in training.outcomes.values():
-                figures[outcome.status] += 1
+        with transaction(system.engine) as conn:
+            patients = Shard.parse(shard).pick(patient_ids(conn))
+        figures.update(no_figures())
+        for block in blocks(patients, BLOCK if _all_native(config) else LIBRARY_BLOCK):
+            _train_block(system, block, hour, config, figures)
     return dict(figures)
 
 
-def _due(
-    system: System, hour: datetime, shard: Shard, config: ModelConfig, config_hash: str,
-) -> tuple[list[Training], list[Trained]]:
-    """The series to train, and the trainings that this cycle has had already."""
-    start = hour - config.window_hours * HOUR
-    vitals = [vital.value for vital in FORECAST_VITALS]
+def _all_native(config: ModelConfig) -> bool:
+    return all(engine.engine(member) == "native"
+               for engine in map(config.engine_config, FORECAST_VITALS)
+               for member in engine.members)
+
+
+def _train_block(system: System, patients: Sequence[str], hour: datetime, config: ModelConfig,
+                 figures: Figures) -> None:
+    """Train what is due of these patients, store it and add it to the figures."""
     with transaction(system.engine) as conn:
-        patients = shard.pick(patient_ids(conn))
-        trained = last_trained(conn, patients)
-        found = list(read_series(conn, patients, vitals, start, hour))
-        earlier = _earlier(conn, patients, hour)
-    due = [
-        Training(
-            series=series, cutoff=hour, config=config.engine_config(Vital(series.vital)),
-            grid=hourly_grid(series.times_s, series.values, start, config.window_hours),
-            switched_off=config.switched_off(Vital(series.vital)),
-            earlier=earlier[series.patient_id, series.vital])
-        for series in found
-        if is_due(trained.get((series.patient_id, series.vital)), hour, config_hash,
-                  config.train_every_hours)
-    ]
-    begun = {(one.series.patient_id, one.series.vital) for one in due}
-    return due, [last for key, last in trained.items() if last.cutoff == hour and key not in begun]
+        due = read_due(conn, patients, hour, config)
+    figures["series"] += len(due.done)
+    figures["ensembles"] += sum(one.ensemble == hour for one in due.done)
+    trainings = [training for panel in due.panels for training in _train_vital(
+        panel, due, hour, config, system.settings.fit_workers)]
+    rows = rows_of(trainings)
+    with transaction(system.engine) as conn:
+        save_training(
+            conn, documents=rows.documents, aliases=rows.aliases, fits=rows.fits,
+            statistics=[row for panel in due.panels for row in statistics_rows(
+                panel, job="train", cutoff=hour, horizon=config.horizon_hours)])
+    for training in trainings:
+        training.count(figures)
 
 
-def _earlier(
-    conn: Connection, patients: Sequence[str], hour: datetime,
-) -> Mapping[tuple[str, str], dict[str, StoredDocument]]:
-    """Last documents by member, "ensemble" too, from before this cycle: the same when run again."""
-    found: dict[tuple[str, str], dict[str, StoredDocument]] = defaultdict(dict)
-    before = hour - HOUR
-    for one in (*latest_members(conn, patients, before), *latest_ensembles(conn, patients, before)):
-        found[one.patient_id, one.vital][one.member] = one
-    return found
+def read_due(conn: Connection, patients: Sequence[str], hour: datetime,
+             config: ModelConfig) -> Due:
+    """Hours and earlier documents of the series of these patients that are due at `hour`.
+
+    What an earlier cycle left counts, not what this one did: the same when it is run again.
+    """
+    trained = last_trained(conn, patients)
+    panels: list[HourlyPanel] = []
+    for vital in FORECAST_VITALS:
+        training = config.training_hash(vital)
+        names = [name for name in patients if is_due(
+            trained.get((name, vital.value)), hour, training, config.train_every_hours)]
+        panels += read_panels(conn, names, [vital.value], hour - config.window_hours * HOUR,
+                              hour).values()
+    due = {(name, panel.vital.value) for panel in panels for name in panel.patients}
+    done = [last for key, last in trained.items() if last.cutoff == hour and key not in due]
+    if not due:
+        return Due(done=done)
+    before, known = hour - HOUR, sorted({name for name, _ in due & trained.keys()})
+    earlier: dict[Key, dict[str, StoredDocument]] = defaultdict(dict)
+    for one in (*latest_members(conn, known, before), *latest_ensembles(conn, known, before)):
+        earlier[one.patient_id, one.vital][one.member] = one
+    return Due(panels=panels, earlier=earlier, done=done,
+               failed=frozenset(last_failed(conn, known, HEAVY, before)))
 
 
 def is_due(last: Trained | None, hour: datetime, config_hash: str, every_hours: int) -> bool:
@@ -150,105 +148,86 @@ def is_due(last: Trained | None, hour: datetime, config_hash: str, every_hours: 
     return hour - last.cutoff >= timedelta(hours=every_hours if last.ensemble else 1)
 
 
-def _fitted(due: Sequence[Training], config: ModelConfig, workers: int) -> Iterator[Training]:
-    """Each training as soon as all its members have their outcome."""
-    provenance = _provenance()
-    tasks = [
-        FitTask(key=index, member=member, y=training.grid.values, start=training.grid.start,
-                config=training.config, provenance=provenance)
-        for index, training in enumerate(due) for member in training.config.members
+def _train_vital(panel: HourlyPanel, due: Due, hour: datetime, config: ModelConfig,
+                 workers: int) -> list[Training]:
+    """Train the series of one vital."""
+    engine = config.engine_config(panel.vital)
+    keys = [(name, panel.vital.value) for name in panel.patients]
+    earlier = [due.earlier.get(key, {}) for key in keys]
+    hours = Panel(start=panel.start, y=panel.y, config=engine, vital=SPECS[panel.vital])
+    plans = _plans(hours, keys, due, config)
+    library = _library_fits(panel, earlier, engine, config.fit_timeout_s, workers)
+    given = [{name: one.document for name, one in outcomes.items() if one.document is not None}
+             for outcomes in library]
+    off = dict.fromkeys(config.switched_off(panel.vital), "switched off")
+    absent = [off | {name: f"{one.status}: {one.reason}" for name, one in outcomes.items()
+                     if one.document is None} for outcomes in library]
+    made = train_panel(hours, plans, given=given, absent=absent, provenance=_provenance(),
+                       threads=workers)
+    training = config.training_hash(panel.vital)
+    return [
+        Training(patient_id=key[0], vital=key[1], cutoff=hour, config_hash=training,
+                 switched_off=tuple(off), earlier=documents, plans=planned, library=outcomes,
+                 made=one)
+        for key, documents, planned, outcomes, one in zip(
+            keys, earlier, plans, library, made, strict=True)
     ]
-    for outcome in fit_many(tasks, workers=workers, timeout_s=config.fit_timeout_s):
-        training = due[cast(int, outcome.key)]
-        training.outcomes[outcome.member] = outcome
-        if training.complete:
-            yield training
+
+
+def _plans(panel: Panel, keys: Sequence[Key], due: Due,
+           config: ModelConfig) -> list[dict[str, Plan]]:
+    """What to do for each native member of each series."""
+    plans: list[dict[str, Plan]] = [{} for _ in keys]
+    policy = config.policy()
+    for member in panel.config.members:
+        if panel.config.engine(member) != "native":
+            continue
+        stored = [due.earlier.get(key, {}).get(member) for key in keys]
+        if member in LIGHT:    # fitted anew whatever was before: its document is not even parsed
+            for planned, one in zip(plans, stored, strict=True):
+                planned[member] = Plan(made_by=REFIT if one else SEARCH)
+            continue
+        documents = [_document(one) for one in stored]
+        usual = {row: one for row, one in enumerate(documents) if one and one.engine == "native"}
+        gone = drifted(panel, member, usual, policy)
+        for row, (key, one) in enumerate(zip(keys, stored, strict=True)):
+            plans[row][member] = plan(
+                member, documents[row], end=panel.end, hours=panel.hours, config=panel.config,
+                policy=policy, document_id=one.document_id if one else None,
+                failed=(*key, member) in due.failed, drifted=row in gone)
+    return plans
+
+
+def _document(stored: StoredDocument | None) -> Document | None:
+    return loads(stored.document) if stored else None
+
+
+def _library_fits(panel: HourlyPanel, earlier: Sequence[Mapping[str, StoredDocument]],
+                  engine: EngineConfig, timeout_s: float, workers: int,
+                  ) -> list[dict[str, Outcome]]:
+    """Outcomes of the members that a library fits, by series; seconds each, over processes.
+
+    A member whose fit failed goes on with its last good document.
+    """
+    members = [member for member in engine.members if engine.engine(member) != "native"]
+    found: list[dict[str, Outcome]] = [{} for _ in panel.patients]
+    tasks = [FitTask(key=row, member=member, y=y, start=panel.start, config=engine,
+                     provenance=_provenance())
+             for row, y in enumerate(panel.y) for member in members]
+    for one in fit_many(tasks, workers=workers, timeout_s=timeout_s):
+        row = cast(int, one.key)
+        found[row][one.member] = _library_outcome(one, earlier[row].get(one.member))
+    return found
+
+
+def _library_outcome(one: FitOutcome, before: StoredDocument | None) -> Outcome:
+    reason, document = one.reason, one.document
+    if one.status in (FAILED, TIMEOUT) and before is not None:
+        reason += f"; its document of {before.cutoff:%Y-%m-%d %H:%M} UTC stands in"
+        document = loads(before.document)
+    return Outcome(status=one.status, reason=reason, made_by=SEARCH, document=document,
+                   cpu_seconds=one.cpu_seconds)
 
 
 def _provenance() -> Provenance:
     return Provenance(code_version=version("vitalcast"))
-
-
-def _save(system: System, training: Training, config_hash: str) -> bool:
-    """Store what a training left; whether it left an ensemble."""
-    documents = training.documents()
-    rows, aliases = _documents(training, documents)
-    with transaction(system.engine) as conn:
-        save_training(
-            conn, documents=rows, aliases=aliases,
-            fits=[*_fit_rows(training, documents, config_hash), *_off_rows(training, config_hash)],
-            statistics=[statistics_row(training.series, training.grid, job="train",
-                                       cutoff=training.cutoff, horizon=training.config.horizon)])
-    return bool(aliases)
-
-
-def _documents(
-    training: Training, documents: dict[str, Document],
-) -> tuple[list[DocumentRow], list[AliasRow]]:
-    """Documents of the members and of their ensemble, and the two names they go by."""
-    if not documents:
-        return [], []
-    absent = {name: f"{outcome.status}: {outcome.reason}"
-              for name, outcome in training.outcomes.items() if name not in documents}
-    absent.update(dict.fromkeys(training.switched_off, "switched off"))
-    try:
-        ensemble = fit_ensemble(
-            documents, training.grid.values, start=training.grid.start, config=training.config,
-            vital=SPECS[training.vital], absent=absent, provenance=_provenance())
-    except FitRefused:
-        return [_document_row(training, document) for document in documents.values()], []
-    best, why = champion(ensemble)
-    rows = {name: _document_row(training, document)
-            for name, document in {**documents, "ensemble": ensemble}.items()}
-    return list(rows.values()), [
-        _alias(training, "champion", rows[best], why),
-        _alias(training, "ensemble", rows["ensemble"], "newest training"),
-    ]
-
-
-def _document_row(training: Training, document: Document) -> DocumentRow:
-    text = dumps(document)
-    parent = training.earlier.get(document.member)
-    return DocumentRow(
-        document_id=document_id(text), patient_id=training.series.patient_id,
-        vital=training.series.vital, member=document.member, engine=document.engine,
-        cutoff=training.cutoff, parent_id=parent.document_id if parent else None,
-        made_by="search", document=text)
-
-
-def _alias(training: Training, alias: str, row: DocumentRow, why: str) -> AliasRow:
-    return AliasRow(patient_id=row.patient_id, vital=row.vital, alias=alias,
-                    document_id=row.document_id, cutoff=training.cutoff, why=why)
-
-
-def _fit_rows(
-    training: Training, documents: dict[str, Document], config_hash: str,
-) -> Iterator[FitRow]:
-    for name, outcome in training.outcomes.items():
-        document = documents.get(name)
-        yield FitRow(
-            patient_id=training.series.patient_id, vital=training.series.vital, member=name,
-            cutoff=training.cutoff, outcome=outcome.status, reason=_reason(training, name),
-            document_id=document_id(dumps(document)) if document else None,
-            config_hash=config_hash, seconds=_known(outcome.seconds),
-            cpu_seconds=_known(outcome.cpu_seconds), host=platform.node())
-
-
-def _reason(training: Training, name: str) -> str | None:
-    reason, stand_in = training.outcomes[name].reason, training.stand_in(name)
-    if stand_in is not None:
-        return f"{reason}; its document of {stand_in.cutoff:%Y-%m-%d %H:%M} UTC stands in"
-    return reason or None
-
-
-def _off_rows(training: Training, config_hash: str) -> Iterator[FitRow]:
-    for name in training.switched_off:
-        yield FitRow(
-            patient_id=training.series.patient_id, vital=training.series.vital, member=name,
-            cutoff=training.cutoff, outcome="switched_off", reason="by the model configuration",
-            document_id=None, config_hash=config_hash, seconds=None, cpu_seconds=None, host=None)
-
-
-def _known(seconds: float) -> float | None:
-    """None where the worker could not tell any more."""
-    return None if isnan(seconds) else seconds

@@ -9,7 +9,8 @@ branch_labels = None
 depends_on = None
 
 _SERIES = ["patient_id", "vital", "effective_start"]
-_CHOSEN_BY = ["value", "quality", "granularity", "statistic", "context"]
+_CHOSEN_BY = ["value", "quality", "granularity", "statistic", "context", "utc_offset_s",
+              "civil_date"]
 
 
 def upgrade() -> None:
@@ -20,15 +21,22 @@ def upgrade() -> None:
     op.drop_index("ix_observations_series", "observations")
     op.create_index("ix_observations_series", "observations", _SERIES,
                     postgresql_include=_CHOSEN_BY)
+    op.create_index("ix_observations_nights", "observations", _SERIES,
+                    postgresql_include=["value", "quality", "statistic"],
+                    postgresql_where=sa.text("granularity IN ('night', 'day')"))
     # An index answers alone only for pages that a vacuum has seen: not later than a few hours.
     op.execute("ALTER TABLE observations SET (autovacuum_vacuum_insert_scale_factor = 0.02)")
+    op.create_index("ix_evaluations_open", "evaluations", ["patient_id", "vital", "cutoff"],
+                    postgresql_where=sa.text("NOT final"))
     # Numbers of members' paths hardly compress (a tenth), and trying costs more than all the rest.
     op.execute("ALTER TABLE forecasts ALTER members SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:
     op.execute("ALTER TABLE forecasts ALTER members SET STORAGE EXTENDED")
+    op.drop_index("ix_evaluations_open", "evaluations")
     op.execute("ALTER TABLE observations RESET (autovacuum_vacuum_insert_scale_factor)")
+    op.drop_index("ix_observations_nights", "observations")
     op.drop_index("ix_observations_series", "observations")
     op.create_index("ix_observations_series", "observations", _SERIES)
     op.drop_column("fits", "made_by")

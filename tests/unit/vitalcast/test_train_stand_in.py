@@ -1,77 +1,110 @@
-"""A member whose fit failed goes on with its last good document; every document has its parent."""
+"""What a training leaves of a series: documents with parents, stand-ins, fits and figures."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
+import pytest
 
 from clinical.vitals import Vital
 from forecasting.config import EngineConfig
-from forecasting.documents import document_id, dumps, loads
-from forecasting.grid import Grid
+from forecasting.documents import document_id, dumps
 from forecasting.members import Provenance, fit
-from forecasting.workers import FitOutcome, Status
-from registry.models import StoredDocument
-from registry.observations import Series
-from vitalcast.jobs.train import Training, _documents, _fit_rows
+from forecasting.workers import FitOutcome, FitTask
+from registry.models import FitRow, StoredDocument
+from registry.panels import HourlyPanel
+from vitalcast.jobs import train
+from vitalcast.jobs.train import Due, _train_vital
+from vitalcast.jobs.trained import Training, no_figures, rows_of
+from vitalcast.model_config import ModelConfig, parse_config
 
-CONFIG = EngineConfig(members=("revert", "last_value"))
+ENGINE = EngineConfig(members=("theta", "last_value"), engines={"theta": "statsforecast"})
+OFF = dict.fromkeys(("arima", "ets", "tbats", "profile", "revert", "seasonal_naive",
+                     "hour_of_day", "mean_of_last_day"), False)
+CONFIG: ModelConfig = parse_config("{}").model_copy(update={
+    "members": OFF, "engines": {"theta": "statsforecast"}, "window_hours": 240})
 BEFORE = datetime(2026, 3, 1, tzinfo=UTC)
 CUTOFF = BEFORE + timedelta(hours=24)
 MADE_BY = Provenance(code_version="test")
 HOURS = 70 + np.sin(np.arange(264) / 4)
+ONES = np.ones(1)
+KEY = ("p", "heart_rate")
+EARLIER = dumps(fit("theta", HOURS[:240], start=BEFORE - timedelta(hours=240), config=ENGINE,
+                    provenance=MADE_BY))
+STORED = StoredDocument(document_id=document_id(EARLIER), patient_id="p", vital="heart_rate",
+                        member="theta", cutoff=BEFORE, document=EARLIER)
 
 
-def training(status: Status) -> Training:
-    """`revert` ended as `status` and has a document of a day before; `last_value` was fitted."""
-    start = CUTOFF - timedelta(hours=240)
-    earlier = dumps(fit("revert", HOURS[:240], start=BEFORE - timedelta(hours=240), config=CONFIG,
-                        provenance=MADE_BY))
-    now = HOURS[24:]
-    fitted = fit("last_value", now, start=start, config=CONFIG, provenance=MADE_BY)
-    return Training(
-        series=Series(patient_id="p", vital=Vital.HEART_RATE, times_s=np.arange(1),
-                      values=np.ones(1)),
-        grid=Grid(start=start, values=now, counts=np.ones(240, dtype=np.int64)),
-        cutoff=CUTOFF, config=CONFIG, switched_off=(),
-        earlier={"revert": StoredDocument(
-            document_id=document_id(earlier), patient_id="p", vital="heart_rate", member="revert",
-            cutoff=BEFORE, document=earlier)},
-        outcomes={
-            "revert": FitOutcome(key=0, member="revert", status=status, reason="it ended so"),
-            "last_value": FitOutcome(key=0, member="last_value", status="fitted", document=fitted),
-        })
+def training(status: str, monkeypatch: pytest.MonkeyPatch,
+             earlier: dict[str, StoredDocument] | None = None) -> Training:
+    """`theta` ended as `status` and has a document of a day before; `last_value` was fitted."""
+    def ended(tasks: list[FitTask], **_: Any) -> list[FitOutcome]:
+        return [FitOutcome(key=one.key, member=one.member, status=status, reason="it ended so")
+                for one in tasks]
+
+    monkeypatch.setattr(train, "fit_many", ended)
+    panel = HourlyPanel(
+        vital=Vital.HEART_RATE, start=CUTOFF - timedelta(hours=240), patients=("p",),
+        y=HOURS[None, 24:], entries=ONES.astype(int), first_s=ONES.astype(int),
+        last_s=ONES.astype(int), minimum=ONES, maximum=ONES, mean=ONES, std=ONES)
+    due = Due(panels=[panel], earlier={KEY: {"theta": STORED} if earlier is None else earlier})
+    (found,) = _train_vital(panel, due, CUTOFF, CONFIG, 1)
+    return found
 
 
-def test_the_last_good_document_stands_in_for_a_failed_fit() -> None:
-    one = training("timeout")
-    rows, _ = _documents(one, one.documents())
-    ensemble = next(loads(row.document) for row in rows if row.member == "ensemble")
-    assert set(ensemble.parameters["weights"]) == {"revert", "last_value"}
+def fit_of(one: Training, member: str) -> FitRow:
+    return next(row for row in rows_of([one]).fits if row.member == member)
 
 
-def test_the_fit_tells_which_document_stands_in_and_why() -> None:
-    one = training("failed")
-    row = next(row for row in _fit_rows(one, one.documents(), "config") if row.member == "revert")
-    assert row.outcome == "failed"
-    assert row.document_id == one.earlier["revert"].document_id
+def test_the_last_good_document_stands_in_for_a_failed_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = training("timeout", monkeypatch)
+    assert one.made.ensemble is not None
+    assert set(one.made.ensemble.parameters["weights"]) == {"theta", "last_value"}
+    assert {row.member for row in rows_of([one]).documents} == {"last_value", "ensemble"}
+
+
+def test_the_fit_tells_which_document_stands_in_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = fit_of(training("failed", monkeypatch), "theta")
+    assert (row.outcome, row.document_id, row.made_by) == ("failed", STORED.document_id, None)
     assert row.reason == "it ended so; its document of 2026-03-01 00:00 UTC stands in"
 
 
-def test_too_little_data_is_no_failure_to_stand_in_for() -> None:
-    one = training("too_little_data")
-    assert set(one.documents()) == {"last_value"}
-    rows, _ = _documents(one, one.documents())
-    ensemble = next(loads(row.document) for row in rows if row.member == "ensemble")
-    assert ensemble.figures["absent"] == {"revert": "too_little_data: it ended so"}
+def test_too_little_data_is_no_failure_to_stand_in_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = training("too_little_data", monkeypatch)
+    assert one.made.ensemble is not None
+    absent = one.made.ensemble.figures["absent"]
+    assert absent["theta"] == "too_little_data: it ended so"
+    assert absent["ets"] == "switched off"
+    assert fit_of(one, "theta").document_id is None
 
 
-def test_a_document_has_the_previous_one_of_its_member_as_parent() -> None:
-    one = training("timeout")
-    before = one.earlier["revert"]
-    again = replace(one, earlier={"last_value": replace(before, member="last_value"),
-                                  "ensemble": replace(before, member="ensemble")})
-    parents = {row.member: row.parent_id for row in _documents(again, again.documents())[0]}
-    assert parents == {"last_value": before.document_id, "ensemble": before.document_id}
-    first = {row.member: row.parent_id for row in _documents(one, one.documents())[0]}
-    assert first["last_value"] is first["ensemble"] is None
+def test_a_document_has_the_previous_one_of_its_member_as_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {name: replace(STORED, member=name) for name in ("last_value", "ensemble")}
+    rows = rows_of([training("too_little_data", monkeypatch, before)])
+    parents = {row.member: row.parent_id for row in rows.documents}
+    assert parents == dict.fromkeys(("last_value", "ensemble"), STORED.document_id)
+    first = rows_of([training("too_little_data", monkeypatch, {})])
+    assert {row.parent_id for row in first.documents} == {None}
+
+
+def test_every_member_has_a_fit_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = training("timeout", monkeypatch)
+    fits = {row.member: row for row in rows_of([one]).fits}
+    assert set(fits) == {*ENGINE.members, *OFF}
+    assert {row.config_hash for row in fits.values()} == {
+        CONFIG.training_hash(Vital.HEART_RATE)}
+    assert {fits[name].outcome for name in OFF} == {"switched_off"}
+    assert fits["last_value"].document_id in {row.document_id for row in rows_of([one]).documents}
+
+
+def test_the_figures_count_fits_in_all_and_by_member(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = no_figures()
+    for status in ("timeout", "failed"):
+        training(status, monkeypatch).count(figures)
+    assert (figures["series"], figures["ensembles"]) == (2, 2)
+    assert (figures["timeout"], figures["failed"], figures["fitted"]) == (1, 1, 2)
+    assert figures["members"]["theta"] == {"timeout": 1, "failed": 1}
+    assert figures["members"]["last_value"]["fitted"] == 2
