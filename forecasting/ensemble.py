@@ -8,7 +8,6 @@ however many threads work on it.
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -120,8 +119,7 @@ def forecast_panel(panel: Panel, stored: Sequence[Stored], *, threads: int = 1) 
     def chunk(rows: slice) -> PanelForecast:
         return _forecast_chunk(panel.part(rows), stored[rows], names)
 
-    with ThreadPoolExecutor(max_workers=threads) as workers:
-        return _joined(list(workers.map(chunk, panel.chunks(threads))), panel, names)
+    return _joined(panel.chunked(chunk, threads), panel, names)
 
 
 def row_of(made: PanelForecast, s: int) -> Forecast:

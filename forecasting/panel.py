@@ -1,7 +1,10 @@
 """Many series over one window as arrays: what the batch engine works on."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,6 +13,8 @@ from forecasting.config import EngineConfig
 from forecasting.grid import require_utc_hour
 from forecasting.members import MIN_WINDOW
 from forecasting.types import FloatArray, GridError, IntArray
+
+Result = TypeVar("Result")
 
 CHUNK = 512
 """Series worked on at once: bounds the memory, and is what threads share out."""
@@ -57,10 +62,14 @@ class Panel:
         """The panel of these series alone."""
         return Panel(start=self.start, y=self.y[rows], config=self.config, vital=self.vital)
 
-    def chunks(self, threads: int) -> list[slice]:
-        """The rows of the panel in slices of at most CHUNK, at least one a thread."""
+    def chunked(self, work: Callable[[slice], Result], threads: int) -> list[Result]:
+        """`work` done on the rows in slices of at most CHUNK, at least one a thread, in order."""
         size = max(1, min(CHUNK, -(-self.series // threads)))
-        return [slice(at, at + size) for at in range(0, self.series, size)]
+        slices = [slice(at, at + size) for at in range(0, self.series, size)]
+        if threads == 1:
+            return [work(rows) for rows in slices]
+        with ThreadPoolExecutor(max_workers=threads) as workers:
+            return list(workers.map(work, slices))
 
 
 def first_observed(y: FloatArray) -> IntArray:

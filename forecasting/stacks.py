@@ -6,16 +6,17 @@ holds (such as multiplicative smoothing of the library), which go their way one 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from forecasting import members
 from forecasting.documents import Document, dump_state
-from forecasting.grid import HOUR_S
 from forecasting.native import NATIVE, Rows
 from forecasting.panel import Panel
 from forecasting.types import BoolArray, FitRefused, FloatArray, IntArray, Values
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def picked(rows: Rows, which: IntArray | BoolArray) -> Rows:
 
 def hour_of(start: datetime, time: datetime) -> int:
     """Hours from `start` to `time`."""
-    return int((time - start).total_seconds()) // HOUR_S
+    return (time - start) // _HOUR
 
 
 def of_states(member: str, documents: Mapping[int, Document], start: datetime) -> Stack:
@@ -112,7 +113,7 @@ def rolled(stack: Stack, panel: Panel, origins: IntArray, into: FloatArray) -> N
             panel.y[index], stack.at[inside], rows, origins, horizon)
     for s, document in stack.slow.items():
         into[s] = members.rolling_paths(document, panel.y[s], panel.start, origins.tolist(),
-                                        horizon, panel.config)
+                                        horizon)
 
 
 def moved(stack: Stack, panel: Panel, into: FloatArray) -> dict[int, bytes]:

@@ -8,7 +8,6 @@ failed goes on with its earlier document. Every fit has an outcome; none is an e
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,8 +92,7 @@ def train_panel(panel: Panel, plans: Sequence[Mapping[str, Plan]], *,
         return _train_chunk(panel.part(rows), plans[rows], given[rows], absent[rows], known,
                             provenance)
 
-    with ThreadPoolExecutor(max_workers=threads) as workers:
-        return [each for part in workers.map(chunk, panel.chunks(threads)) for each in part]
+    return [each for part in panel.chunked(chunk, threads) for each in part]
 
 
 def _known(provenance: Provenance, panel: Panel) -> Values:

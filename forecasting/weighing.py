@@ -13,8 +13,8 @@ from forecasting.grid import data_hash
 from forecasting.intervals import Calibration
 from forecasting.kernels import pool
 from forecasting.members import Provenance
-from forecasting.panel import Panel, first_observed, holdbacks
-from forecasting.profile import daily_pattern
+from forecasting.native_light import daily_pattern
+from forecasting.panel import Panel, holdbacks
 from forecasting.stacks import Stack
 from forecasting.types import BoolArray, FloatArray, IntArray, Values
 from forecasting.weights import (
@@ -33,12 +33,13 @@ STRIDE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weighed:
-    """What is found for S series and M members; `errors` NaN and `weights` 0 where absent."""
+    """What is found for S series and M members; errors NaN and weights 0 where absent."""
 
     names: tuple[str, ...]
     present: BoolArray
     left_out: BoolArray
     errors: FloatArray
+    of_day: FloatArray
     weights: FloatArray
     rhythm_strength: FloatArray
     seen: FloatArray
@@ -108,16 +109,17 @@ def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
     seen = np.column_stack((np.nanmin(y, axis=1), np.nanmax(y, axis=1)))
     paths, present = _paths(panel, models, origins, limits(seen[:, 0], seen[:, 1], panel.vital))
     errors = np.stack([_bucket_errors(_errors(y, origins, since, path)) for path in paths], axis=1)
-    pattern, kept = _daily_patterns(y, config.season)
-    out = left_out(errors)
+    pattern, kept = daily_pattern(y, config.season)
+    of_day = mean_over_day(errors)
+    out = left_out(of_day)
     weights = weigh(errors, prior_weights(kept ** 2, config.members), present & ~out, counts,
                     config.shrinkage)
     point = np.empty(paths.shape[1:])
     pool.combine(paths, along_leads(weights, config.horizon), point)
     combined = _errors(y, origins, since, point)
     return _Weighed(
-        names=config.members, present=present, left_out=out, errors=errors, weights=weights,
-        seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
+        names=config.members, present=present, left_out=out, errors=errors, of_day=of_day,
+        weights=weights, seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
         sigma2=_mean_squares(combined),
         calibration=intervals.calibrate(combined, origins, counts, y, pattern,
                                         levels=config.levels), counts=counts)
@@ -139,15 +141,6 @@ def _paths(panel: Panel, models: Sequence[Stack], origins: IntArray,
     return paths, present
 
 
-def _daily_patterns(y: FloatArray, season: int) -> tuple[FloatArray, FloatArray]:
-    """Daily pattern by hour of the window, (S, season), and the share that was kept of it, (S,)."""
-    patterns, kept = np.zeros((y.shape[0], season)), np.zeros(y.shape[0])
-    for s, first in enumerate(first_observed(y).tolist()):
-        pattern, kept[s] = daily_pattern(y[s, first:], season)
-        patterns[s] = np.roll(pattern, first % season)
-    return patterns, kept
-
-
 def _errors(y: FloatArray, origins: IntArray, since: IntArray, paths: FloatArray) -> FloatArray:
     errors = np.empty(paths.shape)
     pool.errors_of(y, origins, since, paths, errors)
@@ -164,9 +157,9 @@ def _bucket_errors(errors: FloatArray) -> FloatArray:
 def _mean_squares(errors: FloatArray) -> FloatArray:
     """Mean squared error of each series, (S,); 0 where none is known."""
     flat = errors.reshape(errors.shape[0], -1)
-    known = ~np.isnan(flat)
-    squares = np.where(known, flat, 0.0) ** 2
-    return np.asarray([row.sum() for row in squares] / np.maximum(known.sum(axis=1), 1))
+    known = ~np.isnan(flat)     # others' origins are NaN here and must not group the sum otherwise
+    sums = [np.square(row[some]).sum() for row, some in zip(flat, known, strict=True)]
+    return np.asarray(sums / np.maximum(known.sum(axis=1), 1))
 
 
 def _parameters(found: _Weighed, s: int) -> Values:
@@ -183,6 +176,5 @@ def _parameters(found: _Weighed, s: int) -> Values:
 
 
 def _left_out_reasons(found: _Weighed, s: int) -> dict[str, str]:
-    return {name: left_out_reason(float(mean_over_day(found.errors[s, m])))
-            for m, name in sorted(enumerate(found.names), key=lambda pair: pair[1])
-            if found.left_out[s, m]}
+    return {found.names[m]: left_out_reason(float(found.of_day[s, m]))
+            for m in np.flatnonzero(found.left_out[s])}

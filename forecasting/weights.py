@@ -83,12 +83,8 @@ def mean_over_day(bucket_errors: FloatArray) -> FloatArray:
     return _ratio(total, count)
 
 
-def left_out(errors: FloatArray) -> BoolArray:
-    """Members (S, M) whose error over the day is far beyond the median member's.
-
-    `errors` (S, M, B) is NaN for members that are absent.
-    """
-    of_day = mean_over_day(errors)
+def left_out(of_day: FloatArray) -> BoolArray:
+    """Members (S, M) whose error over the day is far beyond the median member's; NaN = unknown."""
     limit = LEFT_OUT_RATIO * _median_known(of_day)
     with np.errstate(invalid="ignore"):
         return np.asarray(of_day > limit[:, None])

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from forecasting import backtest as engine
-from forecasting.config import DEFAULT_MEMBERS, EngineConfig
+from forecasting import backtest as held_out
+from forecasting.config import DEFAULT_MEMBERS, ENGINES, HEAVY, EngineConfig
 from forecasting.members import Provenance
 from forecasting.types import ConfigError
 from vitalcast.errors import UserError
@@ -36,12 +36,19 @@ def backtest(
     levels: Annotated[str, typer.Option(help="Interval levels in per cent")] = "80,95",
     members: Annotated[str, typer.Option(help="Members, comma separated")] = ",".join(
         DEFAULT_MEMBERS),
-    workers: Annotated[int, typer.Option(help="Processes; 0 = one per core")] = 0,
-    fit_timeout: Annotated[float, typer.Option(help="Seconds that one fit may take")] = 300.0,
+    engine: Annotated[str, typer.Option(
+        help="Engine of arima, ets, theta and tbats: native or statsforecast")] = "native",
+    workers: Annotated[int, typer.Option(help="Threads, and processes of statsforecast;"
+                                              " 0 = one per core")] = 0,
+    fit_timeout: Annotated[float, typer.Option(
+        help="Seconds that one fit of statsforecast may take")] = 300.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object")] = False,
 ) -> None:
-    """Hold out the end of each series, forecast it from the rest, and print the errors."""
-    config = _config(horizon, season, levels, members)
+    """Hold out the end of each series, forecast it from the rest, and print the errors.
+
+    Example: vitalcast backtest hours.parquet --engine statsforecast --json
+    """
+    config = _config(horizon, season, levels, members, engine)
     if windows < 1 or workers < 0 or not fit_timeout > 0:
         raise UserError("--windows must be 1 or more, --workers 0 or more, --fit-timeout above 0")
     began = _cpu_seconds()
@@ -54,10 +61,13 @@ def backtest(
         Console().print(_table(report))
 
 
-def _config(horizon: int, season: str, levels: str, members: str) -> EngineConfig:
+def _config(horizon: int, season: str, levels: str, members: str, engine: str) -> EngineConfig:
+    names = tuple(name.strip() for name in members.split(",") if name.strip())
+    if engine not in ENGINES[HEAVY[0]]:
+        raise UserError(f"--engine is {' or '.join(ENGINES[HEAVY[0]])}, not {engine!r}")
     try:
         return EngineConfig(
-            members=tuple(name.strip() for name in members.split(",") if name.strip()),
+            members=names, engines={name: engine for name in names if name in HEAVY},
             seasons=_whole_numbers("--season", season), horizon=horizon,
             levels=_whole_numbers("--levels", levels),
         )
@@ -72,20 +82,20 @@ def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
         raise UserError(f"{option} takes whole numbers parted by commas, not {text!r}") from error
 
 
-def _run(windows: Sequence[engine.Window], config: EngineConfig, workers: int,
-         timeout_s: float) -> list[engine.WindowResult]:
+def _run(windows: Sequence[held_out.Window], config: EngineConfig, workers: int,
+         timeout_s: float) -> list[held_out.WindowResult]:
     provenance = Provenance(code_version=version("vitalcast"))
     results = []
     with Progress(console=Console(file=sys.stderr)) as progress:
         bar = progress.add_task("Fitting and forecasting", total=len(windows))
-        for result in engine.run(windows, config, provenance=provenance, workers=workers,
+        for result in held_out.run(windows, config, provenance=provenance, workers=workers,
                                  timeout_s=timeout_s):
             results.append(result)
             progress.advance(bar)
     return results
 
 
-def summarise(results: Sequence[engine.WindowResult], config: EngineConfig, *,
+def summarise(results: Sequence[held_out.WindowResult], config: EngineConfig, *,
               cpu_seconds: float) -> JsonObject:
     """The printed object: plain means over windows; what is undefined is None, never NaN."""
     ensemble: JsonObject = _means([result.ensemble for result in results])
@@ -104,12 +114,12 @@ def summarise(results: Sequence[engine.WindowResult], config: EngineConfig, *,
     }
 
 
-def _member(name: str, results: Sequence[engine.WindowResult]) -> JsonObject:
+def _member(name: str, results: Sequence[held_out.WindowResult]) -> JsonObject:
     scores = [result.members[name] for result in results if name in result.members]
     return {**_means(scores), "failed": sum(name in result.failures for result in results)}
 
 
-def _means(scores: Sequence[engine.Scores]) -> JsonObject:
+def _means(scores: Sequence[held_out.Scores]) -> JsonObject:
     return {"mae": _mean([each.mae for each in scores]),
             "mase": _mean([each.mase for each in scores]),
             "smape": _mean([each.smape for each in scores])}
@@ -120,7 +130,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _line(result: engine.WindowResult) -> JsonObject:
+def _line(result: held_out.WindowResult) -> JsonObject:
     window, scores = result.window, result.ensemble
     return {
         "unique_id": window.unique_id,
@@ -132,7 +142,7 @@ def _line(result: engine.WindowResult) -> JsonObject:
         "coverage": {str(level): _number(share) for level, share in result.coverage.items()},
         "train_hours": int(window.train.size),
         "test_hours": sum(not math.isnan(value) for value in window.test.tolist()),
-        "test_start": engine.held_out_from(window).isoformat(),
+        "test_start": held_out.held_out_from(window).isoformat(),
         "failures": result.failures,
         "refused": result.refused or None,
     }

@@ -49,9 +49,9 @@ def test_a_bucket_without_errors_keeps_the_prior() -> None:
 
 
 def test_members_far_beyond_the_median_are_left_out() -> None:
-    errors = np.array([[[1.0] * 4, [1.1] * 4, [1.7] * 4], [[np.nan] * 4] * 3,
-                       [[1.0] * 4, [np.nan] * 4, [4.0] * 4]])
-    assert weights.left_out(errors).tolist() == [[False, False, True], [False] * 3,
+    nan = float("nan")
+    of_day = np.array([[1.0, 1.1, 1.7], [nan, nan, nan], [1.0, nan, 4.0]])
+    assert weights.left_out(of_day).tolist() == [[False, False, True], [False] * 3,
                                                  [False, False, True]]
     assert "above 1.5 x" in weights.left_out_reason(1.7)
 
