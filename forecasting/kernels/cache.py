@@ -76,7 +76,8 @@ def take_over(compiled: Path, empty: Path) -> None:
     with suppress(OSError):
         if any(empty.iterdir()) or not _private(compiled, HERE.stat().st_uid):
             return
-        shutil.copytree(compiled, empty, dirs_exist_ok=True, copy_function=_copy_whole)
+        for source in compiled.glob("*/*.nb?"):
+            _copy_whole(source, empty / source.relative_to(compiled))
 
 
 def open_to_readers(compiled: Path) -> None:
@@ -85,10 +86,11 @@ def open_to_readers(compiled: Path) -> None:
         found.chmod(0o755 if found.is_dir() else 0o644)
 
 
-def _copy_whole(source: str, target: str) -> None:
-    """Indices hold the sources' age, not their own: times need not be kept."""
-    with tempfile.NamedTemporaryFile(dir=Path(target).parent, delete=False) as part:
-        part.write(Path(source).read_bytes())
+def _copy_whole(source: Path, target: Path) -> None:
+    """Indices hold the age of the kernels' sources, not their own: times need not be kept."""
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as part:
+        part.write(source.read_bytes())
     Path(part.name).replace(target)
 
 

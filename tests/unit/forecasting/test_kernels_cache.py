@@ -1,6 +1,7 @@
 """Where compiled code is kept, and that a fresh process finds it there."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def test_without_a_usable_place_a_temporary_one_is_made(tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     place = cache.choose_place((blocked,))
     assert place.is_dir() and place.stat().st_mode & 0o777 == 0o700
-    place.rmdir()
+    shutil.rmtree(place)
 
 
 def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
