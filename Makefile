@@ -10,10 +10,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## *' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-install: $(VENV)/.installed  ## a ready .venv, every package pinned by hash
+install: $(VENV)/.compiled  ## a ready .venv, every package pinned by hash, kernels compiled
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@tools/install $(PYTHON) $(VENV)
+
+# Once, before demo, tests and jobs would each begin with it; again when a kernel has changed.
+$(VENV)/.compiled: $(VENV)/.installed $(wildcard forecasting/kernels/*.py)
+	@$(BIN)/vitalcast compile && touch $@
 
 demo: install    ## the whole cycle on generated patients (DATA=DIR replays recordings), then stops
 	@$(BIN)/vitalcast demo $(if $(DATA),--data $(DATA))
@@ -40,4 +44,5 @@ lock: install    ## write requirements.lock anew: names, versions, hashes, no ad
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
 
 clean:           ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info \
+	  forecasting/kernels/__pycache__

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from providers.errors import ProviderError
 from registry.database import RegistryError
-from vitalcast.commands import backtest, cycle, importing, local, score
+from vitalcast.commands import backtest, cycle, importing, kernels, local, score
 from vitalcast.embedded import EmbeddedPostgresError
 from vitalcast.errors import UserError
 
@@ -33,6 +33,7 @@ app.command()(cycle.evaluate)
 app.command()(cycle.retain)
 app.command()(cycle.migrate)
 app.command("config")(cycle.config)
+app.command("compile")(kernels.compile_kernels)
 app.command("import")(importing.import_file)
 app.command()(backtest.backtest)
 app.command()(score.score)
