@@ -6,13 +6,16 @@ that begins with gaps gives what the shorter history would.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from forecasting import native_arima, native_light, native_rows, native_smoothing
+from forecasting.kernels.arima_terms import STRUCTURE
+from forecasting.kernels.linear import SPEC
 from forecasting.kernels.search import Fits
 from forecasting.native_rows import Kernels, Row, Rows, stack
 from forecasting.types import Fitted, FloatArray, IntArray, Model, Values
+from forecasting.weekly import Weekly
 
 __all__ = ["NATIVE", "NativeMember", "Row", "Rows"]
 
@@ -69,7 +72,7 @@ def _light(name: str) -> NativeMember:
         to_state=partial(native_light.to_state, name), to_row=partial(native_light.to_row, name))
 
 
-NATIVE: dict[str, NativeMember] = {
+_ONE_SEASON: dict[str, NativeMember] = {
     "arima": _heavy(native_arima.KERNELS, native_arima.search, native_arima.refit,
                     native_arima.to_model, native_arima.to_state, native_arima.to_row),
     "ets": _heavy(native_smoothing.LINEAR, native_smoothing.search_ets, native_smoothing.refit_ets,
@@ -82,3 +85,18 @@ NATIVE: dict[str, NativeMember] = {
                     native_smoothing.tbats_state, native_smoothing.tbats_row),
     **{name: _light(name) for name in native_light.MEMBERS},
 }
+
+_COLUMNS = {"arima": STRUCTURE, "ets": SPEC, "theta": 2, "tbats": SPEC}
+"""How many columns the structures of the heavy members have; those of light ones have one."""
+
+
+def _two_seasons(name: str, member: NativeMember) -> NativeMember:
+    weekly = Weekly(member=member, columns=_COLUMNS.get(name, 1))
+    return replace(
+        member, search=weekly.search, refit=weekly.refit, run=weekly.run, paths=weekly.paths,
+        rolling=weekly.rolling, to_model=weekly.to_model, to_state=weekly.to_state,
+        to_row=weekly.to_row, stack=weekly.stack)
+
+
+NATIVE = {name: _two_seasons(name, member) for name, member in _ONE_SEASON.items()}
+"""Every member; where a long season is configured, it is taken out for them (see `weekly`)."""
