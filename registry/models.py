@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import text
 
 from clinical.vitals import FORECAST_VITALS
-from forecasting.config import KNOWN_MEMBERS
+from forecasting.config import DEFAULT_MEMBERS, KNOWN_MEMBERS
 from forecasting.documents import ENSEMBLE
 from registry.copytext import copy_line
 from registry.database import Connection, raw_cursor, upsert
@@ -244,10 +244,13 @@ def load_config(conn: Connection, config_hash: str) -> str | None:
 def last_trained(
     conn: Connection, patients: Sequence[str],
 ) -> dict[tuple[str, str], Trained]:
-    """The last training of each (patient, vital) that was ever trained."""
+    """The last training of each (patient, vital) that was ever trained.
+
+    Every training leaves a fit of each default member, if only to say that it is switched off.
+    """
     return {(patient, vital): Trained(cutoff=cutoff, config_hash=config_hash, ensemble=ensemble)
             for patient, vital, cutoff, config_hash, ensemble in _each(
-                conn, _LAST_TRAINED, patients, KNOWN_MEMBERS)}
+                conn, _LAST_TRAINED, patients, DEFAULT_MEMBERS)}
 
 
 def last_failed(
@@ -267,9 +270,10 @@ def latest_ensembles(
 
 def latest_members(
     conn: Connection, patients: Sequence[str], cutoff: datetime,
+    members: Sequence[str] = KNOWN_MEMBERS,
 ) -> list[StoredDocument]:
     """The newest good document of each (patient, vital, member) up to `cutoff`."""
-    return _latest(conn, patients, KNOWN_MEMBERS, cutoff)
+    return _latest(conn, patients, members, cutoff)
 
 
 def load_documents(conn: Connection, ids: Sequence[str]) -> dict[str, str]:

@@ -113,6 +113,11 @@ class ModelConfig(BaseModel):
             engines=self.engines, seasons=self.seasons, horizon=self.horizon_hours,
         )
 
+    def members_on(self) -> tuple[str, ...]:
+        """The members that are switched on for any vital."""
+        return tuple(name for name in KNOWN_MEMBERS
+                     if any(self.is_on(name, vital) for vital in FORECAST_VITALS))
+
     def switched_off(self, vital: Vital) -> tuple[str, ...]:
         """Default members that the operators switched off for a vital."""
         return tuple(name for name in DEFAULT_MEMBERS if not self.is_on(name, vital))

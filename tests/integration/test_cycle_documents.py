@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from clinical.vitals import SPECS, Vital
-from forecasting.config import HEAVY, KNOWN_MEMBERS, SELECTABLE
+from forecasting.config import HEAVY
 from forecasting.documents import Document
-from forecasting.ensemble import fit_ensemble
+from forecasting.ensemble import Stored, fit_ensemble
 from forecasting.members import Provenance, forecast
 from forecasting.workers import FitTask, fit_many
 from registry.database import transaction
-from registry.forecasts import ForecastRow
+from registry.panels import HourlyPanel, read_panels
 from tests.reference.cycles import (
     CYCLE,
     Installation,
@@ -31,7 +31,7 @@ from tests.reference.cycles import (
     vendors,
 )
 from vitalcast.cycle import HOUR
-from vitalcast.jobs.forecast import Stored, _grids, make_forecast
+from vitalcast.jobs.forecast import Model, panel_rows
 from vitalcast.model_config import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,30 +70,31 @@ def place(engine: Engine, database_url: str) -> Iterator[Installation]:
         yield one
 
 
-def heart_rate(place: Installation, hour: datetime) -> Any:
-    """Series and grid of the patient's heart rate, as the jobs read it."""
+def heart_rate(place: Installation, hour: datetime) -> HourlyPanel:
+    """The patient's heart rate, as the jobs read it."""
     with transaction(place.system.engine) as conn:
-        found = _grids(conn, [PATIENT], hour, SETTINGS)
-    return next(one for one in found if one[0].vital == Vital.HEART_RATE)
+        found = read_panels(conn, [PATIENT], ["heart_rate"],
+                            hour - SETTINGS.window_hours * HOUR, hour)
+    return found[Vital.HEART_RATE]
 
 
 def fitted(place: Installation) -> Stored:
     """Every member fitted and combined, as objects."""
-    _, grid = heart_rate(place, CYCLE)
-    tasks = [FitTask(key=0, member=name, y=grid.values, start=grid.start, config=ENGINE,
-                     provenance=MADE_BY) for name in KNOWN_MEMBERS]
+    panel = heart_rate(place, CYCLE)
+    tasks = [FitTask(key=0, member=name, y=panel.y[0], start=panel.start, config=ENGINE,
+                     provenance=MADE_BY) for name in ENGINE.members]
     documents: dict[str, Document] = {}
     for outcome in fit_many(tasks, workers=2, timeout_s=60):
         assert outcome.document is not None, outcome
         documents[outcome.member] = outcome.document
-    ensemble = fit_ensemble(documents, grid.values, start=grid.start, config=ENGINE,
+    ensemble = fit_ensemble(documents, panel.y[0], start=panel.start, config=ENGINE,
                             vital=SPECS[Vital.HEART_RATE], absent={}, provenance=MADE_BY)
-    return Stored(ensemble=ensemble, ensemble_id="ensemble", members=documents)
+    return Stored(ensemble=ensemble, members=documents, absent={})
 
 
 def said_at_once(place: Installation, models: Stored, hour: datetime) -> dict[str, bytes]:
-    series, grid = heart_rate(place, hour)
-    row: ForecastRow = make_forecast(series, grid, models, hour, SETTINGS)
+    (row,) = panel_rows(heart_rate(place, hour), {
+        (PATIENT, "heart_rate"): Model(stored=models, ensemble_id="ensemble")}, hour, SETTINGS)
     return {**{name: bits(one["path"]) for name, one in row.members.items()},
             "ensemble": bits(row.point, *(side for level in (50, 80, 95)
                                           for side in row.bounds[level])),
@@ -126,7 +127,7 @@ def test_each_stored_member_forecasts_elsewhere_what_it_did_when_it_was_fitted(
         [sys.executable, "-c", ELSEWHERE, place.system.settings.database_url, PATIENT,
          CYCLE.isoformat()], cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
     found = dict(line.split() for line in told.stdout.splitlines())
-    assert set(found) == set(KNOWN_MEMBERS)
+    assert set(found) == set(ENGINE.members)
     assert found == {name: forecast(one, 24).tobytes().hex()
                      for name, one in models.members.items()}
 
@@ -138,8 +139,8 @@ def test_stored_documents_forecast_elsewhere_what_they_did_when_they_were_fitted
     place.train()
     at_once = said_at_once(place, models, CYCLE)
     left_out = models.ensemble.figures["left_out"]
-    assert set(at_once) == {*KNOWN_MEMBERS, "ensemble", "state"} - set(left_out)
-    assert set(at_once) >= {*HEAVY, *SELECTABLE}
+    assert set(at_once) == {*ENGINE.members, "ensemble", "state"} - set(left_out)
+    assert set(at_once) >= {*HEAVY, "mstl"}
     assert said_elsewhere(place, tmp_path, CYCLE) == at_once
     later = CYCLE + 3 * HOUR                        # the state runs on through hours since the fit
     place.clock(later)

@@ -90,7 +90,7 @@ def stored_models(conn: Connection, patients: Sequence[str], hour: datetime,
     off = {vital.value: dict.fromkeys(config.switched_off(vital), "switched off")
            for vital in FORECAST_VITALS}
     members: dict[Key, dict[str, Any]] = defaultdict(dict)
-    for one in latest_members(conn, patients, hour):
+    for one in latest_members(conn, patients, hour, config.members_on()):
         if one.member not in off[one.vital]:
             members[one.patient_id, one.vital][one.member] = loads(one.document)
     return {

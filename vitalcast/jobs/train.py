@@ -133,7 +133,8 @@ def read_due(conn: Connection, patients: Sequence[str], hour: datetime,
         return Due(done=done)
     before, known = hour - HOUR, sorted({name for name, _ in due & trained.keys()})
     earlier: dict[Key, dict[str, StoredDocument]] = defaultdict(dict)
-    for one in (*latest_members(conn, known, before), *latest_ensembles(conn, known, before)):
+    for one in (*latest_members(conn, known, before, config.members_on()),
+                *latest_ensembles(conn, known, before)):
         earlier[one.patient_id, one.vital][one.member] = one
     return Due(panels=panels, earlier=earlier, done=done,
                failed=frozenset(last_failed(conn, known, HEAVY, before)))
