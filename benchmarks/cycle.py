@@ -33,6 +33,7 @@ from benchmarks.cycle_meter import JobCommand, Meter
 from benchmarks.cycle_prepare import (
     FIRST,
     HOUR,
+    SEARCH_EVERY_HOURS,
     SHARDS,
     Clock,
     Size,
@@ -51,8 +52,7 @@ from vitalcast.settings import Settings
 from vitalcast.wiring import open_system
 
 CORES = 2
-CONFIG = {"train_every_hours": 1,
-          "engines": dict.fromkeys(("arima", "ets", "theta", "tbats"), "native")}
+CONFIG = {"train_every_hours": 1, "search_every_hours": SEARCH_EVERY_HOURS}
 PROFILE_LINES = 25
 
 

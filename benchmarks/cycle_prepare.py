@@ -77,10 +77,10 @@ SELECT patient_id, vital, trained_id, document,
        encode(sha256(convert_to(document, 'UTF8')), 'hex') AS document_id
 FROM (
     SELECT p.patient_id, t.vital, t.document_id AS trained_id,
-           regexp_replace(t.document, '"searched_at":"[^"]*"', to_char(
+           regexp_replace(t.document, '"searched_at":"[^"]*"', '"searched_at":"' || to_char(
                CAST(:first AS timestamptz) - make_interval(hours => :every - (p.number * :vitals
                    + array_position(CAST(:order AS text[]), t.vital) - 1) % :every),
-               '"\"searched_at\":\""YYYY-MM-DD"T"HH24:MI:SS"Z\""')) AS document
+               'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"') AS document
     FROM trained t JOIN cycle_people s USING (patient_id)
     JOIN cycle_people p ON p.source = s.number
     WHERE t.member = ANY(:heavy)) AS dated"""
