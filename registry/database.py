@@ -26,6 +26,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 __all__ = ["Connection", "Engine", "RegistryError", "open_engine", "transaction"]
 
 OLDEST_VERSION = 15
+# Statements over a block's series look expensive and take milliseconds: compiling them takes more.
+_SESSION = "-c timezone=UTC -c jit=off"
 _PAGE_ROWS = 1000
 _COPY_LINES = 100
 
@@ -76,9 +78,9 @@ def open_engine(url: str) -> Engine:
     """A pool of connections in UTC. DatabaseUnreachable or TooOld when the server is no use."""
     engine = create_engine(
         database_url(url), pool_pre_ping=True, hide_parameters=True,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10,
+        connect_args={"options": _SESSION, "connect_timeout": 10,
                       "application_name": "vitalcast"})
-    with _translated(engine), engine.connect() as conn:
+    with translated(engine), engine.connect() as conn:
         version = conn.connection.driver_connection.server_version // 10_000  # type: ignore[union-attr]
     if version < OLDEST_VERSION:
         raise TooOld(f"{_place(engine.url)} is PostgreSQL {version}; VITALCAST_DATABASE_URL must "
@@ -89,12 +91,12 @@ def open_engine(url: str) -> Engine:
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One unit of work: all of it is committed at the end of the block, or nothing."""
-    with _translated(engine), engine.begin() as conn:
+    with translated(engine), engine.begin() as conn:
         yield conn
 
 
 @contextmanager
-def _translated(engine: Engine) -> Iterator[None]:
+def translated(engine: Engine) -> Iterator[None]:
     """The driver's errors as the registry's; a test fails when one is left out."""
     try:
         yield
@@ -198,7 +200,7 @@ def create_database(url: str, *, suffix: str) -> str:
     beside = beside.set(database=f"{beside.database}{suffix}")
     engine = create_engine(database_url(url), isolation_level="AUTOCOMMIT", hide_parameters=True)
     try:
-        with _translated(engine), engine.connect() as conn:
+        with translated(engine), engine.connect() as conn:
             _create_missing(conn, str(beside.database))
     finally:
         engine.dispose()
