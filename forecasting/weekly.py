@@ -222,7 +222,7 @@ def _pattern(model: Model) -> FloatArray:
 def _learned(y: FloatArray, seasons: tuple[int, ...]) -> _Weeks | None:
     """The long seasons of rows that are fitted to `y` (S, n); places are those of the hour n."""
     season = long_season(seasons)
-    if not season:
+    if not season or not y.shape[1]:
         return None
     # Turned so that the place is 0 for the hour after the fit: it then does not depend on how many
     # gaps lead.

@@ -1,15 +1,20 @@
-"""Baselines and `revert`: members whose state is the last hours. A fit costs microseconds.
+"""Baselines and `revert`, slow and obvious: oracles of `kernels.light_ring`.
 
-Their parameters see the whole window; errors come from refitting at every origin. The newest hour
-stands last; an hour without a reading moves the others on. Every fit needs one observed hour.
+The newest hour stands last; an hour without a reading moves the others on. Every fit needs one
+observed hour.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from forecasting.types import Fitted, FloatArray, Model, Values
+
+Light = tuple[Callable[[FloatArray, int], Fitted], Callable[[Model, FloatArray], Values],
+              Callable[[Model, int], FloatArray]]
+"""fit(y, season), advance(model, y) and path(model, horizon)."""
 
 DAY = 24
 WEEK_DAYS = 7
@@ -155,3 +160,26 @@ def shrunk_lag_one(values: FloatArray, prior: float, prior_hours: float) -> floa
     weight = int(pairs.sum()) / (int(pairs.sum()) + prior_hours)
     own = float(np.sum(before[pairs] * after[pairs])) / power
     return float(np.clip(weight * own + (1 - weight) * prior, 0.0, 0.99))
+
+
+LIGHT: dict[str, Light] = {
+    "revert": (fit_revert, advance_revert, path_revert),
+    "seasonal_naive": (fit_seasonal_naive, advance_seasonal_naive, path_seasonal_naive),
+    "hour_of_day": (fit_hour_of_day, advance_ring, path_hour_of_day),
+    "mean_of_last_day": (fit_mean_of_last_day, advance_ring, path_mean_of_last_day),
+    "last_value": (fit_last_value, advance_ring, path_last_value),
+}
+
+
+def one_hour_variance(light: Light, y: FloatArray, season: int) -> float:
+    """Mean squared one-hour error over the last day, fitted before it; 0 if unknown."""
+    fit, advance, path = light
+    before = y[:-DAY]
+    if np.isnan(before).all():
+        return 0.0
+    model, squares = fit(before, season), []
+    for value in y[before.size:]:
+        if not np.isnan(value):
+            squares.append(float(value - path(model, 1)[0]) ** 2)
+        model = replace(model, state=advance(model, np.array([value])))
+    return float(np.mean(squares)) if squares else 0.0

@@ -1,8 +1,6 @@
-"""A smooth day on a slow level with an autoregressive residual.
+"""A smooth day on a slow level with an autoregressive residual, slow and obvious.
 
-A pattern of hour-of-day medians, smoothed round the clock and shrunk towards flat as far as it is
-noise; a level that follows what the pattern leaves, faster where there is no rhythm; a residual
-that fades from hour to hour. A fit costs a millisecond, so errors come from refitting.
+The oracle of `kernels.light_profile`, which tells what it is.
 """
 
 from dataclasses import replace
@@ -10,10 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from forecasting.types import Fitted, FloatArray, Model, Values
-from tests.reference.baselines import DAY, mean_known, shrunk_lag_one
+from tests.reference.baselines import DAY, Light, mean_known, shrunk_lag_one
 
-# Chosen on `replay` (wearers, and stays that are not in icu_benchmark) and on the hours of
-# wearable_hr_benchmark before each wearer's first test hour: see docs/engine.md.
 SMOOTHING = np.array([1.0, 2.0, 1.0])
 PATTERN_SHRINKAGE = 0.75
 DAY_PRIOR_HOURS = 24.0
@@ -70,11 +66,6 @@ def _residuals(model: Fitted, y: FloatArray) -> FloatArray:
             left[t] = (value - pattern[t % pattern.size] - level) * (1 - rate)
             level += rate * left[t] / (1 - rate)
     return left
-
-
-def rhythm_strength(y: FloatArray, season: int) -> float:
-    """How surely the days of `y` repeat, 0 to 1: the square of the share kept of its pattern."""
-    return daily_pattern(y, season)[1] ** 2
 
 
 def daily_pattern(y: FloatArray, season: int) -> tuple[FloatArray, float]:
@@ -139,3 +130,6 @@ def _smoothing_gain(size: int) -> float:
         return 1.0
     weights = SMOOTHING / SMOOTHING.sum()
     return float(min(1.0, 2.0 * np.sum(weights ** 2)))
+
+
+LIGHT: dict[str, Light] = {"profile": (fit, advance, path)}

@@ -1,19 +1,16 @@
 """Compiled ARIMA fits: parameters back, updates, batches, threads, and whatever series come."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
 
-from forecasting import arima as recursion
 from forecasting import members, native_arima
 from forecasting.config import EngineConfig
 from forecasting.documents import dumps, loads
 from forecasting.kernels import arima
 from forecasting.kernels.arima_errors import PAD, E, empty_rooms, errors, fill_head, head, prepare
-from forecasting.kernels.arima_state import components, state_of
+from forecasting.kernels.arima_state import state_of
 from forecasting.kernels.arima_terms import (
     AR,
     COEFFICIENTS,
@@ -26,8 +23,10 @@ from forecasting.kernels.arima_terms import (
     SEASONAL_MA,
 )
 from forecasting.kernels.search import CAPPED, EVALUATIONS, FITTED, Fits
+from forecasting.native import NATIVE, Rows
 from forecasting.types import FitRefused, Fitted, FloatArray
-from tests.reference import awkward, seasonal_arima, series
+from tests.reference import seasonal_arima, series
+from tests.reference.fits import fitted, refitted
 from tests.reference.seasonal_arima import Process
 
 
@@ -37,7 +36,7 @@ def batch() -> FloatArray:
                     + [series.walk(n=200), series.noise(n=200), series.growth(n=200)])
 
 
-def refitted(structure: list[int], process: Process, constant: bool = False) -> Fits:
+def fits_of(structure: list[int], process: Process, constant: bool = False) -> Fits:
     """Fits of a known structure to ten simulations, from nothing known of the parameters."""
     y = np.array([seasonal_arima.simulate(1500, process, seed) for seed in range(10)])
     params = np.zeros((10, 12))
@@ -56,7 +55,7 @@ def refitted(structure: list[int], process: Process, constant: bool = False) -> 
 ])
 def test_simulated_processes_give_their_parameters_back(
         structure: list[int], process: Process, expected: dict[int, float]) -> None:
-    fits = refitted(structure, process)
+    fits = fits_of(structure, process)
     assert (fits.status == FITTED).all() and not fits.figures[:, CAPPED].any()
     for at, value in expected.items():
         own = fits.params[:, at]
@@ -67,14 +66,14 @@ def test_simulated_processes_give_their_parameters_back(
 
 def test_a_drift_is_found_again() -> None:
     process = Process(ar=[0.4], seasonal_ma=[-0.5], seasonal_d=1, m=24, constant=0.8)
-    fits = refitted([1, 0, 0, 0, 1, 1, 24], process, constant=True)
+    fits = fits_of([1, 0, 0, 0, 1, 1, 24], process, constant=True)
     np.testing.assert_allclose(fits.params[:, DRIFT].mean() * 24, 0.8, atol=0.05)
 
 
 def test_the_search_finds_rhythm_and_difference() -> None:
     rhythm = np.array([series.rhythm(n=336, seed=seed) for seed in range(5)])
     fits = arima.fit_batch(rhythm, 24)
-    paths = arima.paths_batch(fits.structures, fits.params, fits.states, 24)
+    paths = NATIVE["arima"].paths(Rows(*fits[:3]), 24)
     truth = 70 + 8 * np.sin(2 * np.pi * np.arange(24) / 24)
     assert np.abs(paths - truth).mean() < 1
     walks = np.array([series.walk(n=336, seed=seed) for seed in range(5)])
@@ -84,25 +83,8 @@ def test_the_search_finds_rhythm_and_difference() -> None:
 
 
 def test_short_windows_and_long_seasons_have_no_season() -> None:
-    assert native_arima.fit_arima(series.rhythm(n=71), (24,)).structure["m"] == 1
-    assert native_arima.fit_arima(series.rhythm(n=600), (168,)).structure["m"] == 1
-
-
-def test_a_batch_equals_one_by_one_and_two_threads_equal_one_bitwise() -> None:
-    y = batch()
-    whole = arima.fit_batch(y, 24)
-    alone = [arima.fit_batch(y[s:s + 1], 24) for s in range(len(y))]
-    with ThreadPoolExecutor(2) as pool:
-        halves = list(pool.map(lambda part: arima.fit_batch(part, 24), (y[:4], y[4:])))
-    for field, array in enumerate(whole):
-        assert array.tobytes() == np.concatenate([fits[field] for fits in alone]).tobytes()
-        assert array.tobytes() == np.concatenate([fits[field] for fits in halves]).tobytes()
-    again = arima.refit_batch(y[:, 1:], whole.structures, whole.params)
-    with ThreadPoolExecutor(2) as pool:
-        parts = list(pool.map(lambda s: arima.refit_batch(
-            y[s, 1:], whole.structures[s], whole.params[s]), (slice(4), slice(4, 8))))
-    for field in (1, 3, 4, 5):
-        assert again[field].tobytes() == np.concatenate([fits[field] for fits in parts]).tobytes()
+    assert fitted("arima", series.rhythm(n=71), 24).structure["m"] == 1
+    assert fitted("arima", series.rhythm(n=600), 168).structure["m"] == 1
 
 
 def filtered(y: FloatArray, fits: Fits, s: int) -> FloatArray:
@@ -124,17 +106,10 @@ def filtered(y: FloatArray, fits: Fits, s: int) -> FloatArray:
 def test_updating_equals_filtering_the_whole_again() -> None:
     y = batch()
     fits = arima.fit_batch(y[:, :150], 24)
-    moved = arima.run_batch(y[:, 150:], fits.structures, fits.params, fits.states)
-    paths = arima.paths_batch(fits.structures, fits.params, moved, 48)
+    moved = NATIVE["arima"].run(y, np.full(len(y), 150), Rows(*fits[:3]))
     for s in range(len(y)):
         whole = filtered(y[s], fits, s)
         np.testing.assert_allclose(moved[s], whole, rtol=1e-9, atol=1e-9 * np.abs(whole).max())
-        model = native_arima.from_arima(fits, s)
-        by_rows = Fitted(structure=model.structure, parameters=model.parameters, sigma2=0.0,
-                         state=recursion.advance(model, y[s, 150:]))
-        size = components(fits.structures[s]) + head(fits.structures[s])
-        np.testing.assert_allclose(by_rows.state["a"], moved[s, 1:1 + size], rtol=1e-9, atol=1e-9)
-        np.testing.assert_allclose(recursion.path(by_rows, 48), paths[s], rtol=1e-9)
 
 
 def test_a_refit_begins_where_the_last_fit_ended() -> None:
@@ -143,35 +118,18 @@ def test_a_refit_begins_where_the_last_fit_ended() -> None:
     again = arima.refit_batch(y, fits.structures, fits.params)
     assert (again.figures[:, EVALUATIONS] <= 5).all()
     np.testing.assert_allclose(again.sigma2, fits.sigma2, rtol=1e-3)
-    model = native_arima.fit_arima(y[0], (24,))
-    later = native_arima.refit_arima(np.append(y[0, 1:], 70.0), model)
+    model = fitted("arima", y[0], 24)
+    later = refitted("arima", np.append(y[0, 1:], 70.0), model, 24)
     assert later.structure == model.structure
     assert later.figures["iterations"] < model.figures["iterations"]
 
 
-def test_a_model_becomes_a_row_and_a_row_the_model() -> None:
-    fits = arima.fit_batch(batch(), 24)
-    for s in range(len(fits.status)):
-        spec, params, row = native_arima.arima_row(native_arima.from_arima(fits, s))
-        np.testing.assert_array_equal(spec, fits.structures[s])
-        np.testing.assert_array_equal(params, fits.params[s])
-        size = 1 + components(spec) + head(spec)
-        np.testing.assert_array_equal(row[:size], fits.states[s, :size])
-
-
 def test_orders_that_the_kernel_cannot_hold_are_refused() -> None:
-    model = native_arima.fit_arima(series.rhythm(), (24,))
+    model = fitted("arima", series.rhythm(), 24)
     wide = Fitted(structure={**model.structure, "p": 5}, parameters=model.parameters,
                   state=model.state, sigma2=1.0)
     with pytest.raises(FitRefused, match="p=5"):
-        native_arima.refit_arima(series.rhythm(), wide)
-
-
-def test_leading_gaps_are_not_counted() -> None:
-    y = series.rhythm(n=200)
-    late = np.concatenate((np.full(30, np.nan), y))
-    first, second = (arima.fit_batch(hours[None], 24) for hours in (y, late))
-    assert first.states.tobytes() == second.states.tobytes()
+        native_arima.to_row(wide)
 
 
 def test_the_document_is_small_and_the_same_each_time() -> None:
@@ -187,19 +145,3 @@ def test_the_document_is_small_and_the_same_each_time() -> None:
     assert members.forecast(document, 24).std() > 1
 
 
-@settings(max_examples=150, deadline=None)
-@given(y=awkward.hours())
-@example(y=np.arange(200.0) % 24)
-@example(y=np.where(np.arange(300) % 24 == 3, np.nan, np.arange(300) % 24 * 1.0))
-@example(y=np.tile([1e12, 1e12 + 2e3], 100))
-def test_any_series_gives_finite_forecasts_or_a_reason(y: FloatArray) -> None:
-    try:
-        model = native_arima.fit_arima(y, (24,))
-    except FitRefused:
-        return
-    assert np.isfinite(model.sigma2) and np.isfinite(recursion.path(model, 48)).all()
-    seen = y[~np.isnan(y)]
-    later = native_arima.refit_arima(y, model)
-    moved = recursion.advance(later, np.array([seen[-1], np.nan, seen[0]]))
-    ahead = Fitted(structure=later.structure, parameters=later.parameters, state=moved, sigma2=0.0)
-    assert np.isfinite(recursion.path(ahead, 48)).all()

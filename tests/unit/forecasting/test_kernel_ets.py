@@ -1,6 +1,5 @@
 """Compiled exponential smoothing against matrices, the library's recursion and simulations."""
 
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsforecast.ets import pegelsresid_C
 
-from forecasting import ets as recursion
 from forecasting import native_smoothing
 from forecasting.kernels import ets, linear, stability, varpro
 from forecasting.kernels.search import CAPPED, EVALUATIONS, FITTED, NO_FIT, ridge_of
-from forecasting.types import FitRefused, Fitted, FloatArray, IntArray
-from tests.reference import awkward, series, smoothing
+from forecasting.types import FloatArray, IntArray
+from tests.reference import series, smoothing
+from tests.reference.fits import refitted
 
 PERIODS = np.array([24.0, 168.0])
 SPECS = [(0, 0, 0, 0, 0), (1, 0, 0, 0, 0), (2, 24, 0, 0, 0), (0, 6, 0, 0, 0), (2, 0, 3, 2, 1),
@@ -30,7 +29,7 @@ def theta_of(spec: IntArray) -> FloatArray:
 
 
 def designed(y: FloatArray, spec: IntArray, theta: FloatArray) -> FloatArray:
-    p, turn = linear.initial_count(spec), np.empty((4, stability.MAX_PAIRS))
+    p, turn = linear.initial_count(spec), np.empty((4, linear.MAX_PAIRS))
     linear.rotations(spec, PERIODS, turn)
     e = np.empty((y.size, p + 1))
     linear.design(y, spec, theta, turn, np.empty((linear.state_size(spec) + 1, p + 1)), e)
@@ -54,7 +53,7 @@ def test_residuals_and_state_are_those_of_the_matrices(entries: tuple[int, ...])
     model, x = smoothing.matrices(spec, theta, (24, 168)), initial_row(spec, b)
     expected = smoothing.residuals(y, model, x)
     np.testing.assert_allclose(e[:, :-1] @ b + e[:, -1], expected, atol=1e-9)
-    turn = np.empty((4, stability.MAX_PAIRS))
+    turn = np.empty((4, linear.MAX_PAIRS))
     linear.rotations(spec, PERIODS, turn)
     squares = linear.advance(y, spec, theta, turn, x)
     assert squares == pytest.approx(np.sum(expected ** 2), rel=1e-9)
@@ -64,7 +63,7 @@ def test_residuals_and_state_are_those_of_the_matrices(entries: tuple[int, ...])
 def test_sensitivities_are_derivatives_of_the_residuals(entries: tuple[int, ...]) -> None:
     spec = np.array(entries)
     theta, y = theta_of(spec), series.rhythm(n=90, gaps=0.2) / 10
-    b, turn = np.full(linear.initial_count(spec), 0.3), np.empty((4, stability.MAX_PAIRS))
+    b, turn = np.full(linear.initial_count(spec), 0.3), np.empty((4, linear.MAX_PAIRS))
     linear.rotations(spec, PERIODS, turn)
     free = np.empty(linear.THETA, dtype=np.int64)
     count = linear.free_parameters(spec, free)
@@ -91,7 +90,7 @@ def test_stability_agrees_with_the_eigenvalues(trend: int, ring: int, pairs: int
     theta[linear.PHI] = {0: 0.0, 1: 1.0, 2: theta[linear.PHI]}[trend]
     theta[linear.BETA] *= trend > 0
     theta[linear.RHO] *= ar
-    turn = np.empty((4, stability.MAX_PAIRS))
+    turn = np.empty((4, linear.MAX_PAIRS))
     linear.rotations(spec, PERIODS, turn)
     sizes = smoothing.discounts(smoothing.matrices(spec, theta, (24, 168)))
     if trend == 0:              # the kernel has no trend to discount
@@ -168,35 +167,6 @@ def batch() -> FloatArray:
                     + [series.walk(n=150), series.noise(n=150)])
 
 
-def test_a_batch_equals_one_by_one_and_two_threads_equal_one_bitwise() -> None:
-    y = batch()
-    whole = ets.fit_batch(y, 24)
-    alone = [ets.fit_batch(y[s:s + 1], 24) for s in range(len(y))]
-    with ThreadPoolExecutor(2) as pool:
-        halves = list(pool.map(lambda part: ets.fit_batch(part, 24), (y[:4], y[4:])))
-    for field, array in enumerate(whole):
-        assert array.tobytes() == np.concatenate([fits[field] for fits in alone]).tobytes()
-        assert array.tobytes() == np.concatenate([fits[field] for fits in halves]).tobytes()
-
-
-def test_updating_equals_filtering_the_whole_again() -> None:
-    y = batch()
-    fits = ets.fit_batch(y[:, :100], 24)
-    for s in range(len(y)):
-        model = native_smoothing.from_ets(fits, s)
-        spec, params, row = native_smoothing.ets_row(model)
-        width = linear.state_size(spec)
-        np.testing.assert_allclose(fits.states[s, :width], row, rtol=1e-12)
-        linear.run_batch(y[s:s + 1, 100:], spec[None], params[None], states := row[None], PERIODS)
-        moved = Fitted(structure=model.structure, parameters=model.parameters, sigma2=0.0,
-                       state=recursion.advance(model, y[s, 100:]))
-        np.testing.assert_allclose(native_smoothing.ets_row(moved)[2], states[0], rtol=1e-9,
-                                   atol=1e-9)
-        forecasts = np.empty((1, 48))
-        linear.paths_batch(spec[None], params[None], states, PERIODS, forecasts)
-        np.testing.assert_allclose(forecasts[0], recursion.path(moved, 48), rtol=1e-9)
-
-
 def test_a_refit_begins_where_the_last_fit_ended() -> None:
     y = batch()
     cold = ets.fit_batch(y[:, :-1], 24)
@@ -204,23 +174,12 @@ def test_a_refit_begins_where_the_last_fit_ended() -> None:
     assert (warm.status == FITTED).all() and np.array_equal(warm.structures, cold.structures)
     assert warm.figures[:, EVALUATIONS].mean() < 0.3 * cold.figures[:, EVALUATIONS].mean()
     assert not warm.figures[:, CAPPED].any()
-    model = native_smoothing.from_ets(cold, 0)
-    again = native_smoothing.refit_ets(y[0], model)
+    again = refitted("ets", y[0], native_smoothing.from_ets(cold, 0), 24)
     assert again.parameters["alpha"] == warm.params[0, linear.ALPHA]
 
 
-@settings(max_examples=150, deadline=None)
-@given(y=awkward.hours())
-def test_nothing_raises_hangs_or_gives_nan(y: FloatArray) -> None:
-    try:
-        model = native_smoothing.fit_ets(y, (24,))
-    except FitRefused:
-        return
-    assert np.isfinite(recursion.path(model, 48)).all() and np.isfinite(model.sigma2)
-
-
 def test_a_structure_that_hours_cannot_carry_is_no_fit() -> None:
-    y, params = series.rhythm(n=40)[None], np.zeros((1, linear.THETA))
+    y, params = series.rhythm(n=40)[None], np.zeros((1, linear.PARAMS))
     params[0, linear.ALPHA], params[0, linear.BETA] = 0.9, 0.5
     params[0, linear.PHI] = 40.0
     spec = np.array([[1, 0, 0, 0, 0]])
