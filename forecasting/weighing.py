@@ -14,7 +14,7 @@ from forecasting.intervals import Calibration
 from forecasting.kernels import pool
 from forecasting.members import Provenance
 from forecasting.native_light import daily_pattern
-from forecasting.panel import Panel, holdbacks
+from forecasting.panel import Panel, first_observed, holdbacks
 from forecasting.stacks import Stack
 from forecasting.types import BoolArray, FloatArray, IntArray, Values
 from forecasting.weights import (
@@ -112,8 +112,8 @@ def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
     pattern, kept = daily_pattern(y, config.season)
     of_day = mean_over_day(errors)
     out = left_out(of_day)
-    weights = weigh(errors, prior_weights(kept ** 2, config.members), present & ~out, counts,
-                    config.shrinkage)
+    prior = prior_weights(kept ** 2, y.shape[1] - first_observed(y), config.members)
+    weights = weigh(errors, prior, present & ~out, counts, config.shrinkage)
     point = np.empty(paths.shape[1:])
     pool.combine(paths, along_leads(weights, config.horizon), point)
     combined = _errors(y, origins, since, point)

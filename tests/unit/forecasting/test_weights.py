@@ -9,11 +9,12 @@ from forecasting.types import FloatArray
 
 NAMES = ("profile", "last_value", "revert")
 ALL = np.ones((1, 3), dtype=np.bool_)
+FORTNIGHT = np.array([336])
 
 
 def weighed(errors: FloatArray, origins: int = 30, rhythm: float = 0.0) -> FloatArray:
     """Weights (members, buckets) of one series."""
-    prior = weights.prior_weights(np.array([rhythm]), NAMES)
+    prior = weights.prior_weights(np.array([rhythm]), FORTNIGHT, NAMES)
     return np.asarray(weights.weigh(errors[None], prior, ALL, np.array([origins]), 30.0)[0])
 
 
@@ -30,7 +31,7 @@ def test_weights_change_on_lines_between_the_centres_of_the_buckets() -> None:
 
 
 def test_weights_along_leads_still_sum_to_one() -> None:
-    shares = weights.prior_weights(np.array([0.3]), DEFAULT_MEMBERS)
+    shares = weights.prior_weights(np.array([0.3]), FORTNIGHT, DEFAULT_MEMBERS)
     assert weights.along_leads(shares, 48).sum(axis=1) == pytest.approx(np.ones((1, 48)))
 
 
@@ -41,10 +42,18 @@ def test_smaller_errors_weigh_more_as_origins_grow() -> None:
     assert weighed(errors).sum(axis=0) == pytest.approx(np.ones(4))
 
 
+def test_long_windows_trust_fitted_seasons() -> None:
+    hours = np.array([100, 336, 504, 672, 2000])
+    shares = weights.prior_weights(np.zeros(5), hours, DEFAULT_MEMBERS)
+    arima = shares[:, DEFAULT_MEMBERS.index("arima"), 3]
+    assert arima[0] == arima[1] < arima[2] < arima[3] == arima[4]
+    assert shares.sum(axis=1) == pytest.approx(np.ones((5, 4)))
+
+
 def test_a_bucket_without_errors_keeps_the_prior() -> None:
     errors = np.repeat([[1.0], [2.0], [3.0]], len(BUCKETS), axis=1)
     errors[:, 3] = np.nan
-    prior = weights.prior_weights(np.array([0.0]), NAMES)[0]
+    prior = weights.prior_weights(np.array([0.0]), FORTNIGHT, NAMES)[0]
     assert weighed(errors)[:, 3] == pytest.approx(prior[:, 3])
 
 
