@@ -41,6 +41,11 @@ class Window:
     test: FloatArray
     vital: VitalSpec | None
 
+    @property
+    def held_out_from(self) -> datetime:
+        """The first held-out hour."""
+        return self.start + timedelta(hours=self.train.size)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
@@ -177,11 +182,6 @@ def _judge(window: Window, failures: dict[str, str], paths: Mapping[str, FloatAr
             level: accuracy.interval_score(window.test, *bounds, level)
             for level, bounds in made.bounds.items()},
     )
-
-
-def held_out_from(window: Window) -> datetime:
-    """The first held-out hour."""
-    return window.start + timedelta(hours=window.train.size)
 
 
 def _start(hours: int) -> datetime:

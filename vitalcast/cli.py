@@ -4,39 +4,59 @@ Exit codes: 0 done, 1 a job failed, 2 what was asked cannot be done (the message
 """
 
 import sys
+from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from providers.errors import ProviderError
 from registry.database import RegistryError
-from vitalcast.commands import backtest, cycle, importing, kernels, local, score
 from vitalcast.embedded import EmbeddedPostgresError
 from vitalcast.errors import UserError
 
+COMMANDS = {
+    "demo": "local.demo", "up": "local.up", "ingest": "cycle.ingest", "train": "cycle.train",
+    "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain",
+    "migrate": "cycle.migrate", "config": "cycle.config", "compile": "kernels.compile_kernels",
+    "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
+}
+"""Commands of this room, and where in `vitalcast.commands` they stand."""
+
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: all of them together take seconds."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """This room's commands, then those of the rooms above."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, None if there is none."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, function = COMMANDS[cmd_name].split(".")
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        alone.command(cmd_name)(getattr(import_module(f"vitalcast.commands.{module}"), function))
+        return get_command(alone)
+
+
 app = typer.Typer(
-    name="vitalcast", no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
+    name="vitalcast", cls=Commands, no_args_is_help=True, add_completion=False,
+    rich_markup_mode="rich", pretty_exceptions_enable=False,
     help="Forecasts and self-explaining severity scores from wearable vitals.\n\n"
          "Start with [bold]vitalcast demo[/bold]: the whole cycle on generated patients. The demo "
          "has a database of its own; the jobs (ingest, train, ...) work on VITALCAST_DATABASE_URL "
          "or, without it, on the embedded database `vitalcast`.",
 )
 
-app.command()(local.demo)
-app.command()(local.up)
-app.command()(cycle.ingest)
-app.command()(cycle.train)
-app.command()(cycle.forecast)
-app.command()(cycle.evaluate)
-app.command()(cycle.retain)
-app.command()(cycle.migrate)
-app.command("config")(cycle.config)
-app.command("compile")(kernels.compile_kernels)
-app.command("import")(importing.import_file)
-app.command()(backtest.backtest)
-app.command()(score.score)
+
+@app.callback()
+def _group() -> None:
+    """Without it typer makes no group where no command is imported yet."""
 
 
 def _add_commands_from_above() -> None:
@@ -47,7 +67,8 @@ def _add_commands_from_above() -> None:
 
 def main() -> None:
     """Run the command line; errors a person can act on are told without a traceback."""
-    _add_commands_from_above()
+    if not COMMANDS.keys() & sys.argv[1:2]:        # importing them takes a second
+        _add_commands_from_above()
     try:
         app()
     except (UserError, RegistryError, EmbeddedPostgresError, ProviderError) as error:

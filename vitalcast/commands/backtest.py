@@ -10,19 +10,19 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from forecasting import backtest as held_out
 from forecasting.config import DEFAULT_MEMBERS, ENGINES, HEAVY, EngineConfig
-from forecasting.members import Provenance
 from forecasting.types import ConfigError
 from vitalcast.errors import UserError
-from vitalcast.frames import read_windows
+
+if TYPE_CHECKING:      # tables and kernels take a second to import: only when the command runs
+    from forecasting import backtest as held_out
 
 JsonObject = dict[str, Any]
 
@@ -48,6 +48,8 @@ def backtest(
 
     Example: vitalcast backtest hours.parquet --engine statsforecast --json
     """
+    from vitalcast.frames import read_windows
+
     config = _config(horizon, season, levels, members, engine)
     if windows < 1 or workers < 0 or not fit_timeout > 0:
         raise UserError("--windows must be 1 or more, --workers 0 or more, --fit-timeout above 0")
@@ -82,8 +84,11 @@ def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
         raise UserError(f"{option} takes whole numbers parted by commas, not {text!r}") from error
 
 
-def _run(windows: Sequence[held_out.Window], config: EngineConfig, workers: int,
-         timeout_s: float) -> list[held_out.WindowResult]:
+def _run(windows: "Sequence[held_out.Window]", config: EngineConfig, workers: int,
+         timeout_s: float) -> "list[held_out.WindowResult]":
+    from forecasting import backtest as held_out
+    from forecasting.members import Provenance
+
     provenance = Provenance(code_version=version("vitalcast"))
     results = []
     with Progress(console=Console(file=sys.stderr)) as progress:
@@ -95,7 +100,7 @@ def _run(windows: Sequence[held_out.Window], config: EngineConfig, workers: int,
     return results
 
 
-def summarise(results: Sequence[held_out.WindowResult], config: EngineConfig, *,
+def summarise(results: "Sequence[held_out.WindowResult]", config: EngineConfig, *,
               cpu_seconds: float) -> JsonObject:
     """The printed object: plain means over windows; what is undefined is None, never NaN."""
     ensemble: JsonObject = _means([result.ensemble for result in results])
@@ -114,12 +119,12 @@ def summarise(results: Sequence[held_out.WindowResult], config: EngineConfig, *,
     }
 
 
-def _member(name: str, results: Sequence[held_out.WindowResult]) -> JsonObject:
+def _member(name: str, results: "Sequence[held_out.WindowResult]") -> JsonObject:
     scores = [result.members[name] for result in results if name in result.members]
     return {**_means(scores), "failed": sum(name in result.failures for result in results)}
 
 
-def _means(scores: Sequence[held_out.Scores]) -> JsonObject:
+def _means(scores: "Sequence[held_out.Scores]") -> JsonObject:
     return {"mae": _mean([each.mae for each in scores]),
             "mase": _mean([each.mase for each in scores]),
             "smape": _mean([each.smape for each in scores])}
@@ -130,7 +135,7 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _line(result: held_out.WindowResult) -> JsonObject:
+def _line(result: "held_out.WindowResult") -> JsonObject:
     window, scores = result.window, result.ensemble
     return {
         "unique_id": window.unique_id,
@@ -142,7 +147,7 @@ def _line(result: held_out.WindowResult) -> JsonObject:
         "coverage": {str(level): _number(share) for level, share in result.coverage.items()},
         "train_hours": int(window.train.size),
         "test_hours": sum(not math.isnan(value) for value in window.test.tolist()),
-        "test_start": held_out.held_out_from(window).isoformat(),
+        "test_start": window.held_out_from.isoformat(),
         "failures": result.failures,
         "refused": result.refused or None,
     }

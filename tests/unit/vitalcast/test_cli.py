@@ -1,0 +1,44 @@
+"""A command is imported when it is asked for, and only then."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from vitalcast.cli import COMMANDS, app
+
+HEAVY = ("numba", "pandas", "pydantic", "alembic", "authlib", "fastapi", "statsforecast")
+
+ASK = """
+import sys
+sys.argv = ["vitalcast", *sys.argv[1:]]
+from vitalcast.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_tells_what_it_does(name: str) -> None:
+    said = CliRunner().invoke(app, [name, "--help"])
+    assert said.exit_code == 0 and f" {name} " in said.stdout
+
+
+def test_help_lists_every_command() -> None:
+    said = CliRunner().invoke(app, ["--help"]).stdout
+    assert all(f" {name} " in said for name in COMMANDS)
+
+
+def test_an_unknown_command_is_refused() -> None:
+    said = CliRunner().invoke(app, ["nonsense"])
+    assert said.exit_code == 2 and "No such command 'nonsense'" in said.output
+
+
+def test_help_of_one_command_imports_nothing_that_it_does_not_need() -> None:
+    said = subprocess.run([sys.executable, "-c", ASK, "backtest", "--help"], capture_output=True,
+                          text=True, check=True)
+    assert not {*said.stderr.split()} & {*HEAVY}
