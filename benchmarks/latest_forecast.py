@@ -174,7 +174,7 @@ def serve(supervisor: Supervisor, side: str, url: str) -> int:
     port = free_port()
     supervisor.start(Command(
         name=side, ready=partial(listening, port), timeout_s=60,
-        argv=[sys.executable, "-m", "uvicorn", f"benchmarks.api:{side}", "--factory",
+        argv=[sys.executable, "-m", "uvicorn", f"benchmarks.latest_forecast:{side}", "--factory",
               "--host", "127.0.0.1", "--port", str(port), "--no-access-log",
               "--log-level", "critical"],
         env={"VITALCAST_DATABASE_URL": url, "VITALCAST_SECRET_KEY": SECRET}))

@@ -22,10 +22,10 @@ from registry.database import (
     DatabaseUnreachable,
     NotFound,
     database_url,
-    raw_cursor,
     transaction,
 )
 from registry.migrate import require_migrated
+from registry.prepared import Prepared
 from registry.views import (
     Access,
     Accuracy,
@@ -48,7 +48,6 @@ from registry.views import (
 LEVELS = (50, 80, 95)
 HOUR = timedelta(hours=1)
 NUL = "\0"
-PREPARED = "latest_forecast"
 POOL_SIZE = 10
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
@@ -64,30 +63,30 @@ class DocumentNotFound(NotFound):
 
 def open_reading(url: str) -> "Reading":
     """A pool on `url` that refuses writes; connects at the first question."""
+    options = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "options": "-c default_transaction_read_only=on -c timezone=UTC "
+                   "-c plan_cache_mode=force_generic_plan "
+                   f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
+    }
     return Reading(create_engine(
-        database_url(url),
-        hide_parameters=True,
-        isolation_level="AUTOCOMMIT",
-        pool_size=POOL_SIZE,
-        max_overflow=3 * POOL_SIZE,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": "-c default_transaction_read_only=on -c timezone=UTC "
-                       "-c plan_cache_mode=force_generic_plan "
-                       f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
-        },
-    ))
+        database_url(url), hide_parameters=True, isolation_level="AUTOCOMMIT",
+        pool_size=POOL_SIZE, max_overflow=3 * POOL_SIZE, connect_args=options), options)
 
 
 class Reading:
     """The questions of the API and the pages, one method each."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, options: Mapping[str, Any]) -> None:
         self._engine = engine
+        self._latest = Prepared(
+            engine, options, prepare=sql.LATEST_FORECAST, execute=sql.EXECUTE_LATEST_FORECAST,
+            size=POOL_SIZE, connect_timeout_s=CONNECT_TIMEOUT_S)
 
     def close(self) -> None:
         """Give the connections back."""
         self._engine.dispose()
+        self._latest.close()
 
     # --- people -----------------------------------------------------------------------------
 
@@ -148,20 +147,16 @@ class Reading:
 
     # --- forecasts --------------------------------------------------------------------------
 
-    def latest_forecast(
+    async def latest_forecast(
         self, access: Access, patient_id: str, vital: str, unit: str, horizon: int | None
     ) -> tuple[int, str] | None:
         """The stored horizon, and the latest forecast's first `horizon` hours as the API's JSON.
 
         None before the first forecast. The hot path: one prepared statement, its text passed on.
         """
-        values = (access.username, patient_id, vital, unit, horizon)
         if NUL in patient_id:
             raise PatientNotFound
-        try:
-            row = self._execute_latest(values)
-        except DatabaseUnreachable:
-            row = self._execute_latest(values)
+        row = await self._latest.ask((access.username, patient_id, vital, unit, horizon))
         if row is None:
             raise PatientNotFound
         stored, body = row
@@ -260,16 +255,6 @@ class Reading:
     def _run(self, statement: str, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         with transaction(self._engine) as connection:
             return connection.execute(_statement(statement), values).all()
-
-    def _execute_latest(self, values: tuple[str | int | None, ...]) -> tuple[Any, ...] | None:
-        """By the driver itself: SQLAlchemy's part of the time would be the larger one."""
-        with transaction(self._engine) as connection, raw_cursor(connection) as cursor:
-            if PREPARED not in connection.info:
-                cursor.execute(sql.LATEST_FORECAST)
-                connection.info[PREPARED] = True
-            cursor.execute(sql.EXECUTE_LATEST_FORECAST, values)
-            found: tuple[Any, ...] | None = cursor.fetchone()
-            return found
 
 
 @lru_cache

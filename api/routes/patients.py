@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request
-from fastapi.concurrency import run_in_threadpool
 
 from api.answers import Answer, age_minutes
 from api.cache import BriefCache
@@ -99,16 +98,16 @@ async def forecast(
     body = recent.get(key)
     if body is None:
         readings: Reading = request.app.state.reading
-        body = await run_in_threadpool(
-            _latest_forecast, readings, principal, patient_id, vital, horizon)
+        body = await _latest_forecast(readings, principal, patient_id, vital, horizon)
         recent.put(key, body)
     return Answer(orjson.Fragment(body))
 
 
-def _latest_forecast(
+async def _latest_forecast(
     readings: Reading, principal: Principal, patient_id: str, vital: str, horizon: int | None
 ) -> bytes:
-    found = readings.latest_forecast(principal.access, patient_id, vital, UNITS[vital], horizon)
+    found = await readings.latest_forecast(
+        principal.access, patient_id, vital, UNITS[vital], horizon)
     if found is None:
         raise NoForecastError
     stored, body = found
