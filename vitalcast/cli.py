@@ -13,11 +13,6 @@ from rich.console import Console
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from providers.errors import ProviderError
-from registry.database import RegistryError
-from vitalcast.embedded import EmbeddedPostgresError
-from vitalcast.errors import UserError
-
 COMMANDS = {
     "demo": "local.demo", "up": "local.up", "ingest": "cycle.ingest", "train": "cycle.train",
     "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain",
@@ -65,13 +60,25 @@ def _add_commands_from_above() -> None:
         point.load()(app)
 
 
+def _told() -> tuple[type[Exception], ...]:
+    """Errors whose message says what to do; imported when something went wrong."""
+    from providers.errors import ProviderError
+    from registry.database import RegistryError
+    from vitalcast.embedded import EmbeddedPostgresError
+    from vitalcast.errors import UserError
+
+    return UserError, RegistryError, EmbeddedPostgresError, ProviderError
+
+
 def main() -> None:
     """Run the command line; errors a person can act on are told without a traceback."""
     if not COMMANDS.keys() & sys.argv[1:2]:        # importing them takes a second
         _add_commands_from_above()
     try:
         app()
-    except (UserError, RegistryError, EmbeddedPostgresError, ProviderError) as error:
+    except SystemExit:             # the usual end: nothing more to import
+        raise
+    except _told() as error:
         Console(stderr=True).print("error:", str(error), style="red", markup=False,
                                    highlight=False, soft_wrap=True)
         sys.exit(2)
