@@ -29,10 +29,15 @@ ENSEMBLE = "ensemble"
 
 _LIST_MAX = 8
 _F8 = np.dtype("<f8")
+_PLAIN = {str, int, bool, type(None)}
+_NUMBERS = {int, float}
+_NESTED = {dict, list}
 _FIELDS = {
     "engine", "figures", "fitted_state", "grid", "member", "parameters", "provenance", "schema",
     "sigma2", "state", "structure", "version",
 }
+_PLAIN = {str, int, bool, type(None)}
+"""Types that stand in JSON as they are."""
 _MEMBERS = {*KNOWN_MEMBERS, ENSEMBLE}
 
 
@@ -168,19 +173,22 @@ def _canonical(body: Values) -> str:
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _encode(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _encode_array(value)
-    if value is None or isinstance(value, (str, bool, int)):
+    kind = type(value)
+    if kind is float:
+        return _finite(value)
+    if kind in _PLAIN:
         return value
-    if isinstance(value, (float, np.floating)):
-        return _finite(float(value))
+    if kind is dict:
+        return {str(key): _encode(item) for key, item in value.items()}
+    if kind is np.ndarray:
+        return _encode_array(value)
     if isinstance(value, (list, tuple)):
         return {"items": [_encode(item) for item in value]}
+    if isinstance(value, np.floating):
+        return _finite(float(value))
     if isinstance(value, np.integer):
         return int(value)
-    raise DocumentError(f"{type(value).__name__} has no place in a model document")
+    raise DocumentError(f"{kind.__name__} has no place in a model document")
 
 
 def _finite(number: float) -> float:
@@ -193,15 +201,19 @@ def _encode_array(array: FloatArray) -> Any:
     numbers = np.ascontiguousarray(array, dtype="<f8")
     if numbers.ndim != 1:
         raise DocumentError(f"arrays have one axis in a model document, not {numbers.ndim}")
-    if numbers.size <= _LIST_MAX and np.isfinite(numbers).all():
-        return numbers.tolist()
+    if numbers.size <= _LIST_MAX:
+        listed = numbers.tolist()
+        if all(map(math.isfinite, listed)):
+            return listed
     return {"f8": binascii.b2a_base64(numbers.tobytes(), newline=False).decode("ascii")}
 
 
 def _decode(value: Any) -> Any:
-    if isinstance(value, dict):
+    """What JSON said, with arrays and tuples in place; dictionaries are changed where they are."""
+    kind = type(value)
+    if kind is dict:
         return _decode_named(value)
-    return _decode_list(value) if isinstance(value, list) else value
+    return _decode_list(value) if kind is list else value
 
 
 def _decode_named(values: dict[str, Any]) -> Any:
@@ -210,12 +222,14 @@ def _decode_named(values: dict[str, Any]) -> Any:
             return _decode_base64(values["f8"])
         if "items" in values:
             return tuple(_decode(item) for item in values["items"])
-    return {key: _decode(item) if isinstance(item, (dict, list)) else item
-            for key, item in values.items()}
+    for key, item in values.items():
+        if type(item) in _NESTED:
+            values[key] = _decode(item)
+    return values
 
 
 def _decode_list(numbers: list[Any]) -> FloatArray:
-    if not all(isinstance(number, (int, float)) for number in numbers):
+    if not _NUMBERS.issuperset(map(type, numbers)):
         raise DocumentError("an array of the document holds something that is not a number")
     return np.array(numbers, dtype=np.float64)
 

@@ -136,7 +136,8 @@ def row_of(made: PanelForecast, s: int) -> Forecast:
 def champion(ensemble: Document) -> tuple[str, str]:
     """The member with the lowest rolling-origin error over all leads, and why it is."""
     weights: Mapping[str, FloatArray] = ensemble.parameters["weights"]
-    errors = {name: float(mean_over_day(ensemble.parameters["errors"][name])) for name in weights}
+    of_day = mean_over_day(np.array([ensemble.parameters["errors"][name] for name in weights]))
+    errors = dict(zip(weights, of_day.tolist(), strict=True))
     known = {name: error for name, error in errors.items() if not np.isnan(error)}
     if known:
         best = min(sorted(known), key=lambda name: known[name])

@@ -4,12 +4,14 @@ Each job runs as its own command. It is killed where a lock of ours holds it up,
 transaction, or as soon as the database shows how far it has come.
 """
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -33,11 +35,21 @@ from tests.reference.cycles import (
 from tests.reference.process_tree import Process, alive, descendants
 from vitalcast.embedded import EmbeddedPostgres
 
+ROOT = Path(__file__).resolve().parents[2]
+IN_SMALL_BLOCKS = """
+from vitalcast.cli import main
+from vitalcast.jobs import evaluate, forecast, train
+
+evaluate.BLOCK = forecast.BLOCK = train.BLOCK = train.LIBRARY_BLOCK = 1
+main()
+"""
+BY_LIBRARY = json.dumps({**json.loads(QUICK), "engines": {"theta": "statsforecast"}})
 PATIENTS = ("demo-02", "demo-04", "demo-07")
 JOB_TIMEOUT_S = 180
 
 _WAITING = """
 SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = CAST(:relation AS regclass)"""
+_WAITING_AT_ALL = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 _RUNNING = "SELECT count(*) FROM runs WHERE status = 'running' AND job = :job"
 
 
@@ -54,11 +66,13 @@ class Bench:
         return self.place.system.engine
 
     def start(self, job: str) -> subprocess.Popen[bytes]:
+        """The job's command, as it is installed but for blocks of one patient."""
         config = self.folder / "config.json"
-        config.write_text(QUICK)
+        config.write_text(self.place.config)
         given = settings(self.url, self.place.sandbox_url, home=self.folder)
+        command = [sys.executable, "-c", IN_SMALL_BLOCKS, *job_command(job, CYCLE, config)[1:]]
         with (self.folder / f"{job}.log").open("ab") as log:
-            return subprocess.Popen(job_command(job, CYCLE, config), env=job_environment(given),
+            return subprocess.Popen(command, env=job_environment(given), cwd=ROOT,
                                     stdout=log, stderr=log, start_new_session=True)
 
     def to_the_end(self, job: str) -> None:
@@ -95,6 +109,15 @@ def held(engine: Engine, table: str) -> Iterator[None]:
     """Nobody else writes to the table; reading goes on."""
     with transaction(engine) as conn:
         conn.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
+        yield
+
+
+@contextmanager
+def patient_held(engine: Engine, patient: str) -> Iterator[None]:
+    """Nobody else writes a document or a forecast of this patient."""
+    with transaction(engine) as conn:
+        conn.execute(text("SELECT 1 FROM patients WHERE patient_id = :patient FOR UPDATE"),
+                     {"patient": patient})
         yield
 
 
@@ -156,9 +179,11 @@ def test_training_killed_and_run_again_leaves_the_rows_of_an_undisturbed_run(
     for table in ("model_documents", "series_statistics"):
         disturbed.kill_writing("train", table)
         assert disturbed.count("SELECT count(*) FROM model_documents") == 0
-    disturbed.kill_when("train", "two series trained", disturbed.reached(
-        "SELECT count(DISTINCT (patient_id, vital)) FROM fits", 2))
-    assert disturbed.count("SELECT count(*) FROM fits") < len(undisturbed["fits"])
+    for patients in (1, 2):
+        with patient_held(disturbed.engine, PATIENTS[patients]):
+            disturbed.kill_when("train", f"it waits with {patients} blocks trained",
+                                lambda: disturbed.count(_WAITING_AT_ALL) > 0)
+        assert disturbed.count("SELECT count(DISTINCT patient_id) FROM fits") == patients
     disturbed.to_the_end("train")
     assert disturbed.count(_RUNNING, job="train") == 0
     disturbed.place.forecast()
@@ -168,7 +193,8 @@ def test_training_killed_and_run_again_leaves_the_rows_of_an_undisturbed_run(
 
 def test_killed_training_leaves_no_worker_behind(disturbed: Bench) -> None:
     disturbed.place.ingest()
-    workers = disturbed.kill_when("train", "workers fit", lambda: bool(
+    slow = replace(disturbed, place=replace(disturbed.place, config=BY_LIBRARY))
+    workers = slow.kill_when("train", "workers fit", lambda: bool(
         disturbed.count(_RUNNING, job="train")) and bool(fitting()))
     assert workers
     await_that("every worker of the killed training ends",
@@ -188,8 +214,10 @@ def test_forecasting_killed_and_run_again_leaves_the_rows_of_an_undisturbed_run(
     for table in ("forecasts", "series_statistics", "severities"):
         disturbed.kill_writing("forecast", table)
         assert disturbed.count("SELECT count(*) FROM forecasts") == 0
-    disturbed.kill_when("forecast", "forecasting has begun", lambda: bool(
-        disturbed.count(_RUNNING, job="forecast")))
+    with patient_held(disturbed.engine, PATIENTS[1]):
+        disturbed.kill_when("forecast", "it waits with a block forecast",
+                            lambda: disturbed.count(_WAITING_AT_ALL) > 0)
+    assert disturbed.count("SELECT count(DISTINCT patient_id) FROM forecasts") == 1
     disturbed.to_the_end("forecast")
     disturbed.place.evaluate()
     assert_same(undisturbed, dump(disturbed.engine))
