@@ -32,7 +32,8 @@ class Parts:
 
     `trend` (24,) is the change of the level after 1 … 24 hours, None where the model has no trend;
     `seasonal` (168,) the deviation of each hour of the next week from the level, its mean 0;
-    `added` (24,) what the latest readings add for the moment; `found` where the pattern comes from.
+    `added` (24,) what the latest readings add for the moment; `found` where the daily pattern comes
+    from.
     """
 
     level: float
@@ -54,17 +55,28 @@ class _Raw:
 
 def parts(document: Document) -> Parts:
     """Take a member's document apart. KeyError for a member that is none (the ensemble)."""
+    plain, week = _without_week(document)
     with np.errstate(all="ignore"):
-        raw = _READERS[document.member](document)
+        raw = _READERS[document.member](plain)
         path = members.forecast(document, DAY)
     seasonal = np.zeros(WEEK) if raw.seasonal is None else raw.seasonal
     mean = float(seasonal.mean())
     level, seasonal = raw.level + mean, seasonal - mean
     if np.ptp(seasonal) <= _NOTHING * max(1.0, abs(level)):
         raw, seasonal = replace(raw, found="none"), np.zeros(WEEK)
+    seasonal = seasonal + week
     line = level + (0.0 if raw.trend is None else raw.trend)
     return Parts(level=level, trend=raw.trend, seasonal=seasonal,
                  added=path - line - seasonal[:DAY], found=raw.found)
+
+
+def _without_week(document: Document) -> tuple[Document, FloatArray]:
+    """The model without what it puts back of a week, and that, shape (168,); see `weekly`."""
+    pattern = document.parameters.get("week", np.zeros(0))
+    if not pattern.size:
+        return document, np.zeros(WEEK)
+    plain = replace(document, parameters={**document.parameters, "week": np.zeros(0)})
+    return plain, _repeated(pattern, document.state["week_t"])
 
 
 def by_hour_of_day(seasonal: FloatArray, first_hour: int) -> FloatArray:

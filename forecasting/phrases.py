@@ -17,7 +17,10 @@ def structure(document: Document) -> str:
 
     KeyError for a member that is none (the ensemble).
     """
-    return _PHRASES[document.member](document.structure, document.parameters)
+    phrase = _PHRASES[document.member](document.structure, document.parameters)
+    week: FloatArray | None = document.parameters.get("week")
+    return phrase if week is None or not week.size else (
+        f"{phrase}, with a weekly contrast of {week.size} h")
 
 
 def _arima(orders: Values, parameters: Values) -> str:

@@ -175,6 +175,20 @@ def test_a_weekly_pattern_is_shown_as_the_mean_over_its_days() -> None:
     np.testing.assert_allclose(by_hour, np.roll(DAY, 5), atol=1e-9)
 
 
+@pytest.mark.parametrize("member", ["ets", "profile", "arima", "last_value"])
+def test_what_a_week_adds_is_not_taken_for_the_latest_readings(member: str) -> None:
+    plain = fitted(member, hours())
+    week = np.repeat([0.0, 0, 0, 0, 0, 7, 7], 24) - 2
+    document = replace(
+        plain, structure={**plain.structure, "week": 168},
+        parameters={**plain.parameters, "week": week}, state={**plain.state, "week_t": 120})
+    before, after = explain(plain, HEART_RATE), explain(document, HEART_RATE)
+    assert after.level == pytest.approx(before.level)
+    np.testing.assert_allclose(after.daily_pattern, before.daily_pattern, atol=1e-9)
+    assert after.added_next_hour == pytest.approx(before.added_next_hour)
+    assert after.structure == f"{before.structure}, with a weekly contrast of 168 h"
+
+
 def test_missing_variance_is_no_error_of_zero() -> None:
     found = explain(replace(ets(), sigma2=0.0), HEART_RATE)
     assert found.one_hour_error is None
