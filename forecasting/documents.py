@@ -36,8 +36,6 @@ _FIELDS = {
     "engine", "figures", "fitted_state", "grid", "member", "parameters", "provenance", "schema",
     "sigma2", "state", "structure", "version",
 }
-_PLAIN = {str, int, bool, type(None)}
-"""Types that stand in JSON as they are."""
 _MEMBERS = {*KNOWN_MEMBERS, ENSEMBLE}
 
 
