@@ -12,7 +12,7 @@ import numpy as np
 
 from forecasting import members
 from forecasting.documents import Document, dump_state
-from forecasting.native import NATIVE, Rows
+from forecasting.native import NATIVE, NativeMember, Row, Rows
 from forecasting.panel import Panel
 from forecasting.types import BoolArray, FitRefused, FloatArray, IntArray, Values
 
@@ -81,23 +81,28 @@ def of_fitted_states(member: str, documents: Mapping[int, Document], start: date
 
 
 def _stack(member: str, found: Mapping[int, tuple[Document, Values, int]]) -> Stack:
-    slow: dict[int, Document] = {}
+    native, slow = NATIVE.get(member), {}
     index, at, rows = [], [], []
-    native = NATIVE.get(member)
     for s, (document, state, hour) in found.items():
-        try:
-            if native is None:
-                raise FitRefused(f"no kernel holds {member}")
-            rows.append(native.to_row(_Model(structure=document.structure,
-                                             parameters=document.parameters, state=state)))
-        except FitRefused:
+        row = None if native is None else _row(native, document, state)
+        if row is None:
             slow[s] = document
-            continue
-        index.append(s)
-        at.append(hour)
+        else:
+            rows.append(row)
+            index.append(s)
+            at.append(hour)
     return Stack(member=member, index=np.array(index, dtype=np.int64),
                  at=np.array(at, dtype=np.int64), slow=slow,
                  rows=native.stack(rows) if native and rows else None)
+
+
+def _row(native: NativeMember, document: Document, state: Values) -> Row | None:
+    """The document in this state as a kernel's row, None if it holds no such model."""
+    model = _Model(structure=document.structure, parameters=document.parameters, state=state)
+    try:
+        return native.to_row(model)
+    except FitRefused:
+        return None
 
 
 def rolled(stack: Stack, panel: Panel, origins: IntArray, into: FloatArray) -> None:
@@ -128,7 +133,7 @@ def moved(stack: Stack, panel: Panel, into: FloatArray) -> dict[int, bytes]:
         ends = native.run(panel.y[stack.index], stack.at, stack.rows)
         into[stack.index] = native.paths(stack.rows._replace(states=ends), horizon)
         for s, state in zip(stack.index.tolist(), ends, strict=True):
-            states[s] = state.tobytes().rstrip(b"\0")       # rows are padded to a common width
+            states[s] = state[state != 0].tobytes()     # rows are padded with 0 to a common width
     for s, document in stack.slow.items():
         since = hour_of(panel.start, document.grid.cutoff)
         new = members.update(document, panel.y[s, since:])

@@ -8,7 +8,7 @@ failed goes on with its earlier document. Every fit has an outcome; none is an e
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from forecasting.config import LIGHT, config_hash
 from forecasting.documents import Document, GridFacts, document_id, dumps, hour_text
 from forecasting.fitting import FitWindow, Found
 from forecasting.grid import data_hash
+from forecasting.kernels.search import Fits
 from forecasting.members import Provenance
 from forecasting.native import NATIVE, Row, Rows
 from forecasting.panel import Panel
@@ -67,10 +68,14 @@ class _Facts:
 
 @dataclass(slots=True, kw_only=True)
 class _Work:
-    """One member's plans on their way to outcomes; `notes` say by series why it is searched."""
+    """One member's plans on their way to outcomes, by series; `notes` say why it is searched.
+
+    `ended` are status, reason, what was done, and the document.
+    """
 
     member: str
     plans: Mapping[int, Plan]
+    ended: dict[int, tuple[Status, str, MadeBy, Document | None]] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     stacks: list[Stack] = field(default_factory=list)
     warm: dict[int, Row] = field(default_factory=dict)
@@ -133,8 +138,9 @@ def _trained(member: str, plans: Sequence[Mapping[str, Plan]], facts: _Facts) ->
         _enter(work, facts, fitting.search(facts.window, member, np.array(sorted(work.notes))),
                SEARCH)
     share = (time.thread_time() - began) / max(len(work.plans), 1)
-    work.outcomes = {s: replace(outcome, cpu_seconds=share)
-                     for s, outcome in work.outcomes.items()}
+    work.outcomes = {s: Outcome(status=status, reason=reason, made_by=made_by, document=document,
+                                cpu_seconds=share)
+                     for s, (status, reason, made_by, document) in work.ended.items()}
     return work
 
 
@@ -142,9 +148,9 @@ def _sort(work: _Work, refused: Mapping[int, str]) -> None:
     """Refusals and kept documents become outcomes, the others go to refit or search."""
     for s, plan in work.plans.items():
         if s in refused:
-            work.outcomes[s] = _outcome(TOO_LITTLE_DATA, refused[s], plan.made_by)
+            work.ended[s] = TOO_LITTLE_DATA, refused[s], plan.made_by, None
         elif plan.made_by == UPDATE and plan.document is not None:
-            work.outcomes[s] = _outcome(FITTED, "", UPDATE, plan.document)
+            work.ended[s] = FITTED, "", UPDATE, plan.document
         elif plan.made_by == SEARCH or plan.document is None or work.member in LIGHT:
             work.notes[s] = plan.why if plan.document is not None else ""
         else:
@@ -162,12 +168,12 @@ def _enter(work: _Work, facts: _Facts, found: Found, made_by: MadeBy) -> None:
         if not why:
             made = plan.made_by if work.member in LIGHT else made_by
             document = _document(work.member, facts, found, i, plan, made)
-            work.outcomes[s] = _outcome(FITTED, work.notes.get(s, ""), made, document)
+            work.ended[s] = FITTED, work.notes.get(s, ""), made, document
         elif made_by == REFIT:
             work.notes[s] = f"refit failed: {why}; structure searched"
         else:
             status = FAILED if found.broken[i] else TOO_LITTLE_DATA
-            work.outcomes[s] = _outcome(status, _with_stand_in(why, status, plan), SEARCH)
+            work.ended[s] = status, _with_stand_in(why, status, plan), SEARCH, None
     if good:
         rows = stacks.picked(Rows(*found.fits[:3]), np.array(good))
         work.stacks.append(Stack(member=work.member, index=found.index[good], at=found.at[good],
@@ -178,11 +184,15 @@ def _document(member: str, facts: _Facts, found: Found, i: int, plan: Plan,
               made_by: MadeBy) -> Document:
     """The document of row `i`: fitted state, and the state at the end of the window."""
     native, panel, s = NATIVE[member], facts.window.panel, int(found.index[i])
-    fitted = native.to_model(found.fits, i)
-    ended = native.to_model(found.fits._replace(states=found.ends), i) if native.heavy else fitted
+    fits = found.fits
+    one = slice(i, i + 1)              # the rest of the batch need not be looked at for a row
+    fitted = native.to_model(Fits(
+        fits.structures[one], fits.params[one], fits.states[one], fits.sigma2[one],
+        fits.figures[one], fits.status[one]), 0)
+    state = native.to_state((fits.structures[i], fits.params[i], found.ends[i]))
     return Document(
         member=member, engine="native", structure=fitted.structure, parameters=fitted.parameters,
-        state=ended.state, fitted_state=fitted.state if native.heavy else None,
+        state=state, fitted_state=fitted.state if native.heavy else None,
         sigma2=float(found.fits.sigma2[i]),
         grid=GridFacts(season=panel.config.seasons, first=panel.start, n=panel.hours,
                        missing=facts.missing[s], holdback=panel.hours - int(found.at[i])),
@@ -218,12 +228,6 @@ def _weighed(panel: Panel, works: Sequence[_Work], others: Sequence[Mapping[str,
     made = weigh_panel(some, [stack.among(able) for stack in models],
                        absent=[reasons[s] for s in able.tolist()], provenance=provenance)
     return dict(zip(able.tolist(), made, strict=True))
-
-
-def _outcome(status: Status, reason: str, made_by: MadeBy,
-             document: Document | None = None) -> Outcome:
-    return Outcome(status=status, reason=reason, made_by=made_by, document=document,
-                   cpu_seconds=0.0)
 
 
 def _with_stand_in(why: str, status: Status, plan: Plan) -> str:

@@ -158,8 +158,10 @@ class Weekly:
     def to_model(self, fits: Fits, s: int) -> Fitted:
         """As the member's, with the names of the module docstring."""
         own, weeks = self._parted(Rows(*fits[:3]))
+        if weeks is None:
+            return self.member.to_model(fits, s)
         fitted = self.member.to_model(fits._replace(**own._asdict()), s)
-        if weeks is None or not weeks.seasons[s]:
+        if not weeks.seasons[s]:
             return fitted
         season = int(weeks.seasons[s])
         pattern = weeks.patterns[s, :season].copy()
