@@ -1,7 +1,7 @@
 """Rate limits: how often a vendor may be asked, and who waits.
 
-`InProcessLimiter` counts within one process. A limit that several workers share is either divided
-among them by the caller or kept by another `Limiter` (over Postgres), which is why it is injected.
+`InProcessLimiter` counts within one process. A limit that several workers share is kept by another
+`Limiter` (`registry.limits`, over Postgres), which is why it is injected.
 """
 
 import time

@@ -23,7 +23,6 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    UniqueConstraint,
     func,
     text,
 )
@@ -91,13 +90,42 @@ connections = Table(
     Column("provider_user_id", Text),
     Column("scopes_granted", ARRAY(Text), nullable=False, server_default="{}"),
     Column("status", Text, nullable=False, server_default="active",
-           comment="active, reauth_required, revoked, not_linked, subscription_lapsed"),
+           comment="active, reauth_required, revoked, not_linked, subscription_lapsed, file"),
     Column("access_enc", LargeBinary),
     Column("refresh_enc", LargeBinary),
     Column("expires_at", UTCTime),
     Column("token_version", Integer, nullable=False, server_default="0"),
     Column("last_refresh_at", UTCTime),
-    UniqueConstraint("provider", "provider_user_id"),
+    Column("provider_legacy_id", Text, comment="the same account's id at the vendor's former API"),
+    Column("consented_at", UTCTime, comment="when the patient last consented"),
+    Column("key_id", Text,
+           comment="which key encrypts the tokens; null = written before keys had names"),
+    # A revoked link holds no account: it may become another patient's.
+    Index("uq_connections_account", "provider", "provider_user_id", unique=True,
+          postgresql_where=text("status <> 'revoked'")),
+)
+
+consents = Table(
+    "consents", metadata,
+    Column("state_hash", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("patient_id", Text, ForeignKey("patients.patient_id", ondelete="CASCADE"),
+           nullable=False),
+    Column("username", Text, nullable=False),
+    Column("session_hash", Text, nullable=False),
+    Column("verifier_enc", LargeBinary),
+    Column("expires_at", UTCTime, nullable=False),
+    comment="patients on their way to a vendor's consent page; spent or expired rows go",
+)
+
+rate_calls = Table(
+    "rate_calls", metadata,
+    Column("provider", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("called_at", UTCTime, nullable=False),
+    comment="calls of the latest period, of all workers together",
+    prefixes=["UNLOGGED"],
 )
 
 fetches = Table(

@@ -7,7 +7,6 @@ from providers.catalogue import (
     CATALOGUE,
     Endpoints,
     make_client,
-    make_limiter,
     oauth_config,
     sandbox_endpoints,
 )
@@ -17,6 +16,7 @@ from providers.oauth import OAuthConfig, refresh
 from providers.observation import Provider
 from registry.connections import Connection, StoredTokens, TokenCipher
 from registry.database import Engine, open_engine
+from registry.limits import SharedLimiter
 from registry.migrate import require_migrated
 from vitalcast.cycle import all_shards
 from vitalcast.errors import UserError
@@ -58,8 +58,8 @@ class System:
 
     def _limiter(self, provider: Provider) -> Limiter:
         if provider not in self.limiters:
-            self.limiters[provider] = make_limiter(provider, share_of_limit(
-                rate_limit(self.settings, provider), self.settings.shards))
+            limit = rate_limit(self.settings, provider)
+            self.limiters[provider] = SharedLimiter(self.engine, provider, limit)
         return self.limiters[provider]
 
 
@@ -92,13 +92,3 @@ def rate_limit(settings: Settings, provider: Provider) -> RateLimit:
     except ValueError as error:
         raise UserError(f"VITALCAST_RATE_LIMITS: {text!r} for {provider} is not calls/seconds: "
                         "write 120/60") from error
-
-
-def share_of_limit(limit: RateLimit, shards: int) -> RateLimit:
-    """What one shard may use: shards fetch at the same time, each counting for itself.
-
-    A limit per account is not divided, since an account belongs to one shard.
-    """
-    if limit.per == "account":
-        return limit
-    return RateLimit(calls=max(1, limit.calls // shards), period_s=limit.period_s, per=limit.per)

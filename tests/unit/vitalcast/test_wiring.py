@@ -1,15 +1,13 @@
-"""What settings come to: limits, their shares, and what is missing."""
+"""What settings come to: limits, and what is missing."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from providers.catalogue import CATALOGUE
 from providers.limits import RateLimit
 from providers.observation import Provider
 from vitalcast.errors import UserError
 from vitalcast.settings import Settings
-from vitalcast.wiring import open_system, rate_limit, share_of_limit
+from vitalcast.wiring import open_system, rate_limit
 
 
 def settings(**given: str) -> Settings:
@@ -39,18 +37,6 @@ def test_a_limit_for_an_unknown_provider_is_refused() -> None:
     limits = settings(fitbit="1/60").model_copy(update={"database_url": "postgresql://h/db"})
     with pytest.raises(UserError, match="no such provider: fitbit; known are withings"):
         open_system(limits)
-
-
-@given(st.integers(1, 10_000), st.integers(1, 64))
-def test_shards_together_stay_within_an_applications_limit(calls: int, shards: int) -> None:
-    share = share_of_limit(RateLimit(calls=calls, period_s=60), shards)
-    assert share.calls >= 1
-    assert share.calls * shards <= max(calls, shards)
-
-
-def test_a_limit_per_account_is_not_divided() -> None:
-    limit = RateLimit(calls=300, period_s=60, per="account")
-    assert share_of_limit(limit, 8) == limit
 
 
 def test_without_a_database_the_message_says_what_to_set() -> None:
