@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -97,7 +98,7 @@ class Installation:
     def ingest(self, hour: datetime = CYCLE) -> dict[str, int]:
         return ingest(self.system, cycle=hour, shard="1/1")
 
-    def train(self, hour: datetime = CYCLE) -> dict[str, int]:
+    def train(self, hour: datetime = CYCLE) -> dict[str, Any]:
         return train(self.system, cycle=hour, shard="1/1", config_hash=self._config())
 
     def forecast(self, hour: datetime = CYCLE) -> dict[str, int]:
