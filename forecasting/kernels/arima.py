@@ -99,11 +99,11 @@ def refit_rows(y, w, kinds, room, structures, params, states, sigma2, figures, s
         if n <= begin:
             status[s] = TOO_FEW
             continue
-        value, constant = params[s, DRIFT] * begin / scale, 0
+        value, constant = params[s, DRIFT] * begin / scale, np.int64(0)
         if begin == 0:
-            value, constant = (params[s, MEAN] - centre) / scale, 1
+            value, constant = (params[s, MEAN] - centre) / scale, np.int64(1)
         elif params[s, DRIFT] != 0.0:
-            constant = 1
+            constant = np.int64(1)
         fill_head(own, begin, spec[SEASON])
         prepare(own, spec, w[:n], kinds[:n], room)
         gather(params[s], spec, constant, value, free)

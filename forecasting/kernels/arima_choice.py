@@ -85,7 +85,7 @@ def choose(y, own, w, kinds, room, centre, scale, spec, params, state, figures):
     n, season = y.size, spec[SEASON]
     free, best_free = np.zeros(LANES), np.zeros(LANES)
     trial, numbers, figure = spec.copy(), np.zeros(PARAMS), np.zeros(FIGURES)
-    best, best_constant, runs, found = math.inf, 0, 0.0, False
+    best, best_constant, runs, found = math.inf, np.int64(0), 0.0, False
     for seasonal in range(2 if season > 1 else 1):
         trial[:] = 0
         trial[SEASON], trial[SEASONAL_D] = season, seasonal

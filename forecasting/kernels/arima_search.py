@@ -26,7 +26,7 @@ from forecasting.kernels.search import criterion
 
 _MOST_PARAMETERS = 5
 _MOST_MODELS = 40
-_TOLERANCE, _RUNS = 1e-3, 8
+_TOLERANCE, _RUNS = 1e-3, np.int64(8)
 _SEASONAL_MOST = 1
 _DRIFT_CYCLES = 10
 
@@ -60,7 +60,7 @@ def _allowed(spec, constant, seasonal_most):
         most = MAX_ORDER if i < 2 else seasonal_most
         if spec[_WHERE[i]] < 0 or spec[_WHERE[i]] > most:
             return False
-    return free_count(spec, 0) <= _MOST_PARAMETERS and 0 <= constant <= 1
+    return free_count(spec, constant) - constant <= _MOST_PARAMETERS and 0 <= constant <= 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -78,7 +78,7 @@ def search(w, kinds, spec, begin, first, observed, room, free):
     Returns constant (0 or 1), runs of the sum of squares, and whether a cap was hit.
     """
     seasonal_most = _SEASONAL_MOST if spec[SEASON] > 1 else 0
-    always = 1 if spec[D] + spec[SEASONAL_D] == 0 else 0
+    always = np.int64(spec[D] + spec[SEASONAL_D] == 0)
     # a drift needs cycles to be known from; carried on for a day, a wrong one costs most
     optional = 1 if spec[SEASONAL_D] == 1 and w.size >= _DRIFT_CYCLES * spec[SEASON] else 0
     tried = np.zeros(2 * (MAX_ORDER + 1) ** 4, dtype=np.bool_)

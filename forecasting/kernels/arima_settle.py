@@ -29,7 +29,7 @@ from forecasting.kernels.search import (
 )
 
 FINAL_TOLERANCE, REFIT_TOLERANCE = 1e-6, 1e-5
-_RUNS = 30
+_RUNS = np.int64(30)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -65,7 +65,7 @@ def settle(n, spec, constant, free, tolerance, w, kinds, room, first, centre, sc
     if capped:
         figures[CAPPED] = 1.0
     coefficients = np.zeros((COEFFICIENTS, LANES))
-    lanes(free, 0, spec, constant, np.empty(LANES), coefficients)
+    lanes(free, np.int64(0), spec, constant, np.empty(LANES), coefficients)
     if not current:
         errors(w, kinds, spec, coefficients, begin, room)
     params[:] = 0.0

@@ -17,7 +17,7 @@ from numba import njit
 
 P, D, Q, SEASONAL_P, SEASONAL_D, SEASONAL_Q, SEASON = range(7)
 STRUCTURE = 7
-AR, MA, SEASONAL_AR, SEASONAL_MA, MEAN, DRIFT = 0, 3, 6, 8, 10, 11
+AR, MA, SEASONAL_AR, SEASONAL_MA, MEAN, DRIFT = np.array([0, 3, 6, 8, 10, 11])
 PARAMS = 12
 CONSTANT = 10
 COEFFICIENTS = 11
@@ -74,10 +74,11 @@ def to_partials(params, row, count, sign, free, at):
 def spread(free, spec, constant, lane, out):
     """Coefficients of the free numbers into lane `lane` of `out`; unused entries are not set."""
     p, q, sp, sq = spec[P], spec[Q], spec[SEASONAL_P], spec[SEASONAL_Q]
-    from_partials(free, 0, p, 1.0, AR, lane, out)
-    from_partials(free, p, q, -1.0, MA, lane, out)
-    from_partials(free, p + q, sp, 1.0, SEASONAL_AR, lane, out)
-    from_partials(free, p + q + sp, sq, -1.0, SEASONAL_MA, lane, out)
+    at = np.int64(0)
+    from_partials(free, at, p, 1.0, AR, lane, out)
+    from_partials(free, at + p, q, -1.0, MA, lane, out)
+    from_partials(free, at + p + q, sp, 1.0, SEASONAL_AR, lane, out)
+    from_partials(free, at + p + q + sp, sq, -1.0, SEASONAL_MA, lane, out)
     out[CONSTANT, lane] = free[p + q + sp + sq] if constant == 1 else 0.0
 
 
@@ -85,10 +86,11 @@ def spread(free, spec, constant, lane, out):
 def gather(params, spec, constant, value, free):
     """Free numbers of the parameters; the constant is `value`."""
     p, q, sp, sq = spec[P], spec[Q], spec[SEASONAL_P], spec[SEASONAL_Q]
-    to_partials(params, AR, p, 1.0, free, 0)
-    to_partials(params, MA, q, -1.0, free, p)
-    to_partials(params, SEASONAL_AR, sp, 1.0, free, p + q)
-    to_partials(params, SEASONAL_MA, sq, -1.0, free, p + q + sp)
+    at = np.int64(0)
+    to_partials(params, AR, p, 1.0, free, at)
+    to_partials(params, MA, q, -1.0, free, at + p)
+    to_partials(params, SEASONAL_AR, sp, 1.0, free, at + p + q)
+    to_partials(params, SEASONAL_MA, sq, -1.0, free, at + p + q + sp)
     if constant == 1:
         free[p + q + sp + sq] = value
 

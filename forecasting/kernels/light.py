@@ -20,6 +20,16 @@ def first_known(y):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def observed(y):
+    """How many hours of `y` (n,) were observed."""
+    count = 0
+    for t in range(y.size):
+        if not math.isnan(y[t]):
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def shrunk_lag_one(cross, power, pairs, prior, prior_hours):
     """Least-squares lag-1 coefficient in [0, 0.99], as if `prior_hours` more pairs had `prior`.
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-from forecasting.kernels.light import DAY, first_known, shrunk_lag_one
+from forecasting.kernels.light import DAY, first_known, observed, shrunk_lag_one
 from forecasting.kernels.search import CRITERION, FITTED, OBSERVED, TOO_FEW
 
 RATE, PHI, PATTERN = range(3)
@@ -59,10 +59,15 @@ def pattern_of(y, pattern):
                 counts[column] += 1
                 seen[row] += 1.0
                 total += value
-    if np.sum(seen > 0.0) < 2:
+    known, several = 0.0, 0
+    for row in range(days):
+        known += seen[row]
+        several += 1 if seen[row] > 0.0 else 0
+    if several < 2:
         return 0.0
-    known = seen.sum()
-    values -= total / known
+    for column in range(season):
+        for i in range(counts[column]):
+            values[column, i] -= total / known
     smooth, effects = np.zeros(season), np.empty(days)
     _fit_table(values, rows, counts, seen, smooth, effects)
     squares, signal = 0.0, 0.0
@@ -100,7 +105,6 @@ def _fit_table(values, rows, counts, seen, smooth, effects):
         for column in range(season):
             medians[column] = _median(values[column], rows[column], counts[column], effects, keys)
         _smoothed(medians, smooth)
-        smooth -= smooth.mean()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -123,14 +127,16 @@ def _median(values, rows, count, effects, keys):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _smoothed(raw, smooth):
-    """Circular weighted mean over neighbouring hours, where the day is long enough for it."""
-    season = raw.size
-    if season < _LEAST_SMOOTHED:
-        smooth[:] = raw
-        return
+    """Circular weighted mean over neighbouring hours, where the day is long enough; centred."""
+    season, total = raw.size, 0.0
     for hour in range(season):
         after = raw[hour + 1] if hour + 1 < season else raw[0]
-        smooth[hour] = BESIDE * (raw[hour - 1] + after) + ITSELF * raw[hour]
+        smooth[hour] = raw[hour]
+        if season >= _LEAST_SMOOTHED:
+            smooth[hour] = BESIDE * (raw[hour - 1] + after) + ITSELF * raw[hour]
+        total += smooth[hour]
+    for hour in range(season):
+        smooth[hour] -= total / season
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -148,7 +154,7 @@ def fit(y, params, state):
             level += y[t] - y[0] - pattern[t % pattern.size]
             known += 1.0
     level = y[0] + level / known       # of a constant series, exactly the constant
-    before, cross, power, pairs = math.nan, 0.0, 0.0, 0
+    before, cross, power, pairs = math.nan, 0.0, 0.0, 0.0
     last, age = 0.0, 0
     for t in range(y.size):
         left = y[t] - pattern[phase] - level
@@ -160,7 +166,7 @@ def fit(y, params, state):
             if not math.isnan(before):
                 cross += before * left
                 power += before * before
-                pairs += 1
+                pairs += 1.0
         before = left
         phase = phase + 1 if phase + 1 < pattern.size else 0
     phi = shrunk_lag_one(cross, power, pairs, PHI_PRIOR, PHI_PRIOR_HOURS)
@@ -216,7 +222,7 @@ def fit_rows(y, season, structures, params, states, sigma2, figures, status):
             status[s] = TOO_FEW
             continue
         status[s] = FITTED
-        figures[s, OBSERVED] = n - np.isnan(y[s]).sum()
+        figures[s, OBSERVED] = observed(y[s])
         figures[s, CRITERION] = fit(y[s][first:], params[s], states[s])
         sigma2[s] = 0.0
         if first < n - DAY:

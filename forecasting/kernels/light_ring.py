@@ -16,7 +16,7 @@ import math
 import numpy as np
 from numba import njit
 
-from forecasting.kernels.light import DAY, first_known, shrunk_lag_one
+from forecasting.kernels.light import DAY, first_known, observed, shrunk_lag_one
 from forecasting.kernels.search import FITTED, OBSERVED, TOO_FEW
 
 REVERT, SEASONAL_NAIVE, HOUR_OF_DAY, MEAN_OF_LAST_DAY, LAST_VALUE = range(5)
@@ -147,10 +147,10 @@ def fit_rows(y, kind, season, structures, params, states, sigma2, figures, statu
             status[s] = TOO_FEW
             continue
         status[s] = FITTED
-        figures[s, OBSERVED] = n - np.isnan(y[s]).sum()
+        figures[s, OBSERVED] = observed(y[s])
         sums[:] = 0.0
         if kind == REVERT:
-            lag_sums(y[s], 0, begin, sums)
+            lag_sums(y[s], first, begin, sums)
             rate = _rate(sums)
         empty(state)
         advance(y[s][:begin], kind, size, state)
@@ -200,7 +200,7 @@ def rolling_rows(y, kind, structures, origins, paths):
     """
     sums = np.empty(3)
     for s in range(y.shape[0]):
-        season, hour, rate = structures[s, 0], 0, 0.0
+        season, hour, rate = structures[s, 0], np.int64(0), 0.0
         size = ring_size(kind, season)
         state = np.empty(RING + size)
         empty(state)

@@ -41,17 +41,17 @@ def _times(a, size, b0, b1, b2):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_components(whole, part, size, degree, n0, n1, n2, d1, d2):
+def _sum_components(whole, part, size, n0, n1, n2, d1, d2):
     """whole/part := whole/part + n/d for n = n0 + n1 B + n2 B², d = 1 + d1 B + d2 B².
 
-    `part` is the common denominator, `size` its number of coefficients, `degree` that of d.
+    `part` is the common denominator, `size` its number of coefficients.
     """
     extra = part.copy()
     _times(extra, size, n0, n1, n2)
     _times(whole, size, 1.0, d1, d2)
     _times(part, size, 1.0, d1, d2)
-    whole += extra
-    return size + degree
+    for i in range(whole.size):
+        whole[i] += extra[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -63,20 +63,23 @@ def moving_average(spec, theta, turn, whole):
     part = np.zeros(whole.size)
     whole[:] = 0.0
     whole[0], part[0] = 1.0, 1.0
-    size = 1
+    size = np.int64(1)
     if spec[TREND] > 0:
-        size = _sum_components(whole, part, size, 2, 0.0, alpha + phi * beta, -alpha * phi,
-                               -1.0 - phi, phi)
+        _sum_components(whole, part, size, 0.0, alpha + phi * beta, -alpha * phi, -1.0 - phi, phi)
+        size += 2
     else:
-        size = _sum_components(whole, part, size, 1, 0.0, alpha, 0.0, -1.0, 0.0)
+        _sum_components(whole, part, size, 0.0, alpha, 0.0, -1.0, 0.0)
+        size += 1
     if m > 0:
         size = _add_ring(whole, part, size, m, theta[GAMMA])
     if spec[AR] > 0:
-        size = _sum_components(whole, part, size, 1, 0.0, theta[RHO], 0.0, -theta[RHO], 0.0)
+        _sum_components(whole, part, size, 0.0, theta[RHO], 0.0, -theta[RHO], 0.0)
+        size += 1
     for i in range(pairs):
         one, two = theta[int(turn[2, i])], theta[int(turn[3, i])]
-        size = _sum_components(whole, part, size, 2, 0.0, one, two * turn[1, i] - one * turn[0, i],
-                               -2.0 * turn[0, i], 1.0)
+        _sum_components(whole, part, size, 0.0, one, two * turn[1, i] - one * turn[0, i],
+                        -2.0 * turn[0, i], 1.0)
+        size += 2
     return size
 
 

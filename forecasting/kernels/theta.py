@@ -238,7 +238,8 @@ def _fit_model(y, model, x):
         if new < value:
             gained = value - new
             value, damping = new, max(damping * 0.1, 1e-8)
-            x[:], hessian[:], slope[:] = trial, new_hessian, new_slope
+            x[:] = trial
+            hessian, new_hessian, slope, new_slope = new_hessian, hessian, new_slope, slope
             if gained <= _TOLERANCE * value:
                 return value, evaluations, False
         else:

@@ -221,7 +221,8 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
         _initial_states(g, p, b)
         sensitivities(y, spec, theta, turn, free, count, b, zj, j, r)
         _normal_equations(e, g, j, r, count, p, cross, hessian, slope)
-        moved, calm = False, False
+        moved = False
+        calm: np.bool_ = np.bool_(False)
         while not moved:
             promised = _step(hessian, slope, free, count, theta, damping, calm, trial, small, index)
             if (promised <= tolerance * value and not calm) or damping > _DAMPING_LIMIT:
@@ -240,10 +241,10 @@ def fit_structure(y, spec, periods, ridge, tolerance, theta, b):
                 theta[:] = trial
                 damping = max(damping * 0.1, 1e-8)
             elif paired and not calm:
-                calm = True
+                calm = np.bool_(True)
             else:
                 damping *= 8.0
-                calm = False
+                calm = np.bool_(False)
     _initial_states(g, p, b)
     return value, evaluations, capped, _weight(g, ridge, p)
 
