@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from clinical.vitals import Vital
 from providers import google_health, oura, withings
+from providers.breaker import Breaker
 from providers.fetching import Client, VendorClient
 from providers.http import Judge, Patience, Session, Timeouts, TokenSource
 from providers.limits import InProcessLimiter, Limiter, RateLimit
@@ -117,14 +118,17 @@ def make_limiter(provider: Provider, limit: RateLimit | None = None) -> Limiter:
 
 def make_client(provider: Provider, *, endpoints: Endpoints, tokens: TokenSource,
                 limiter: Limiter, account: str, resources: tuple[str, ...] | None = None,
-                timeouts: Timeouts | None = None, patience: Patience | None = None) -> Client:
+                timeouts: Timeouts | None = None, patience: Patience | None = None,
+                breaker: Breaker | None = None) -> Client:
     """A client for one account; `account` (a connection id) is what limits per account count by.
+
+    Clients of one vendor share the limiter, and the breaker where one is given.
 
     Raises ValueError for a resource that the vendor does not have.
     """
     entry = CATALOGUE[provider]
     session = Session(base_url=endpoints.api, tokens=tokens, limiter=limiter, judge=entry.judge,
-                      account=account, timeouts=timeouts, patience=patience)
+                      account=account, timeouts=timeouts, patience=patience, breaker=breaker)
     return entry.client(session, entry.resources if resources is None else resources)
 
 

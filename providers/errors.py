@@ -4,6 +4,7 @@
     ├── TransportError             nothing, or half an answer, came back
     ├── RateLimited                the vendor asked to slow down, longer than we may wait
     ├── VendorUnavailable          the vendor's own failure (5xx)
+    ├── CircuitOpen                the vendor failed again and again: it was not asked
     ├── RequestRejected            the vendor refuses what we asked for: a fault of the client
     ├── SchemaError                the answer has not the documented shape
     └── AuthorisationError
@@ -11,6 +12,7 @@
         ├── ReauthorisationRequired  the refresh token is dead; the patient must consent again
         ├── ScopeMissing           the patient did not grant this resource (also NotEntitled)
         ├── SubscriptionLapsed     the patient's membership at the vendor has ended
+        ├── ConsentRevoked         the link was ended here; the patient may consent again
         ├── NotLinked              the patient chose an account that has no wearable
         └── ClientRefused          the application's own id or secret is not accepted
 
@@ -59,6 +61,12 @@ class VendorUnavailable(ProviderError):
     transient = True
 
 
+class CircuitOpen(ProviderError):
+    """The vendor failed again and again and was not asked; the next cycle tries it anew."""
+
+    reason = "circuit_open"
+
+
 class RequestRejected(ProviderError):
     """The vendor refuses the request itself; the client needs to be changed."""
 
@@ -88,6 +96,13 @@ class ReauthorisationRequired(AuthorisationError):
 
     reason = "reauth_required"
     connection_status = "reauth_required"
+
+
+class ConsentRevoked(AuthorisationError):
+    """The link was ended here; ask the patient to connect the account again."""
+
+    reason = "revoked"
+    connection_status = "revoked"
 
 
 class ScopeMissing(AuthorisationError):

@@ -1,10 +1,10 @@
 """One authorised HTTP conversation with a vendor.
 
 A `Session` adds to requests what every vendor needs: a base address, timeouts, the bearer token
-(refreshed once when the vendor refuses it), the rate limit, retries with backoff, and a cap on
-the size of a body. Errors are those of `providers.errors`; the vendor's own way of telling them
-(HTTP status, or a status inside HTTP 200) is a `Judge`. Nothing is logged here, and no token,
-header or body stands in a message.
+(refreshed once when the vendor refuses it), the rate limit, retries with backoff, a circuit
+breaker, and a cap on the size of a body. Errors are those of `providers.errors`; the vendor's own
+way of telling them (HTTP status, or a status inside HTTP 200) is a `Judge`. Nothing is logged
+here, and no token, header or body stands in a message.
 """
 
 import time
@@ -21,6 +21,7 @@ import requests
 import tenacity
 from requests.auth import AuthBase
 
+from providers.breaker import Breaker
 from providers.errors import (
     ProviderError,
     RateLimited,
@@ -105,7 +106,8 @@ class Session:
 
     def __init__(self, *, base_url: str, tokens: TokenSource, limiter: Limiter, judge: Judge,
                  account: str = "", timeouts: Timeouts | None = None,
-                 patience: Patience | None = None, body_cap: int = 64 * 2**20,
+                 patience: Patience | None = None, breaker: Breaker | None = None,
+                 body_cap: int = 64 * 2**20,
                  sleep: Callable[[float], None] = time.sleep) -> None:
         self._base_url = base_url.rstrip("/")
         self._tokens = tokens
@@ -114,6 +116,7 @@ class Session:
         self._account = account
         self._timeouts = timeouts or Timeouts()
         self._patience = patience or Patience()
+        self._breaker = breaker or Breaker()
         self._body_cap = body_cap
         self._sleep = sleep
         self._http = requests.Session()
@@ -140,6 +143,10 @@ class Session:
         return self._call(_Request(method="POST", path=path, form=form))
 
     def _call(self, request: _Request) -> Answer:
+        with self._breaker.watching(self._account):
+            return self._authorised(request)
+
+    def _authorised(self, request: _Request) -> Answer:
         token = self._tokens.access_token()
         try:
             return self._patiently(request, token)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 
+from providers.breaker import Breaker
 from providers.catalogue import (
     CATALOGUE,
     Endpoints,
@@ -31,19 +32,21 @@ class System:
     engine: Engine
     cipher: TokenCipher
     limiters: dict[Provider, Limiter] = field(default_factory=dict)
+    breakers: dict[Provider, Breaker] = field(default_factory=dict)
 
     def shards(self) -> list[str]:
         """The shards of every job, written out."""
         return all_shards(self.settings.shards)
 
     def client(self, connection: Connection) -> Client:
-        """A client for one connection; all clients of a vendor share its limiter."""
+        """A client for one connection; all clients of a vendor share its limiter and breaker."""
         provider = Provider(connection.provider)
         config = self.oauth(provider)
         tokens = StoredTokens(self.engine, self.cipher, connection.connection_id,
                               partial(refresh, config))
         return make_client(provider, endpoints=self._endpoints(provider), tokens=tokens,
-                           limiter=self._limiter(provider), account=connection.connection_id)
+                           limiter=self._limiter(provider), account=connection.connection_id,
+                           breaker=self.breakers.setdefault(provider, Breaker()))
 
     def oauth(self, provider: Provider) -> OAuthConfig:
         """The application's OAuth settings at a vendor."""
