@@ -40,7 +40,7 @@ _OVERLAP_S = 60
 """Read again behind the cursor: a reading may become visible after its time of modification."""
 
 _REFUSED_TOKEN = frozenset({100, 101, 102, 200, 401})
-_UNAUTHORISED = frozenset({214, 277, 2553, 2555})
+_UNAUTHORISED = frozenset({214, 277, 403, 2553, 2555})
 _TOO_MANY = 601
 _INVALID = frozenset({*range(201, 214), *range(501, 512), 523, 532, 2554})
 

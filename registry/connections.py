@@ -3,35 +3,77 @@
 Tokens are stored encrypted only (Fernet; several keys, the newest encrypts). A refresh happens in
 one place, `refreshing`: whoever comes second waits for the row's lock and finds the new pair. The
 new pair is committed before its first use, because most vendors' refresh tokens work once.
+
+A link's status: `active`; `reauth_required` and `revoked` wait for a consent; `not_linked` and
+`subscription_lapsed` are asked again by themselves after a while (`due_connections`); `file` is
+where readings came by file, and nobody is asked.
+
+    WrongKey      no key opens a stored token
+    AccountTaken  the vendor's account is linked with another patient
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import text
 
-from providers.errors import AuthorisationError, ReauthorisationRequired
+from providers.errors import AuthorisationError, ConsentRevoked, ReauthorisationRequired
 from registry.database import Connection as Transaction
 from registry.database import Engine, NotFound, RegistryError, transaction
 
 _COLUMNS = """connection_id, patient_id, provider, provider_user_id, scopes_granted, status,
-    expires_at, token_version"""
+    expires_at, token_version, last_refresh_at, consented_at"""
+
+ASK_AGAIN = timedelta(hours=24)
+"""How long an account that cannot be read is left alone."""
 
 _LIST = f"""
 SELECT {_COLUMNS} FROM connections WHERE patient_id = ANY(:patients) ORDER BY connection_id"""  # noqa: S608 -- constants of this file
 
+# A lapsed account is asked again a day after the newest cycle that asked it; a cycle run again
+# finds the same ones due, since only earlier cycles count. An open circuit asked nobody.
+_DUE = f"""
+SELECT {_COLUMNS} FROM connections c WHERE patient_id = ANY(:patients) AND (
+    status = 'active' OR status IN ('not_linked', 'subscription_lapsed') AND NOT EXISTS (
+        SELECT 1 FROM fetches f WHERE f.connection_id = c.connection_id
+          AND f.cycle < :cycle AND f.cycle > :cycle - CAST(:again AS interval)
+          AND coalesce(f.reason, '') NOT LIKE 'circuit_open%'))
+ORDER BY connection_id"""  # noqa: S608 -- constants of this file
+
+_LOCK_ACCOUNT = """
+SELECT pg_advisory_xact_lock(hashtextextended(:provider || ' ' || :provider_user_id, 4))"""
+
+_TAKEN = """
+SELECT 1 FROM connections WHERE provider = :provider AND provider_user_id = :provider_user_id
+    AND status <> 'revoked' AND connection_id <> :connection_id"""
+
 _SAVE = """
-INSERT INTO connections (connection_id, patient_id, provider, provider_user_id, scopes_granted,
-                         access_enc, refresh_enc, expires_at, token_version)
-VALUES (:connection_id, :patient_id, :provider, :provider_user_id, :scopes,
-        :access, :refresh, :expires_at, 1)
+INSERT INTO connections (connection_id, patient_id, provider, provider_user_id,
+                         provider_legacy_id, scopes_granted, access_enc, refresh_enc, key_id,
+                         expires_at, token_version, consented_at)
+VALUES (:connection_id, :patient_id, :provider, :provider_user_id, :provider_legacy_id, :scopes,
+        :access, :refresh, :key_id, :expires_at, 1, clock_timestamp())
 ON CONFLICT (connection_id) DO UPDATE SET
-    provider_user_id = excluded.provider_user_id, scopes_granted = excluded.scopes_granted,
+    provider_user_id = excluded.provider_user_id,
+    provider_legacy_id = excluded.provider_legacy_id, scopes_granted = excluded.scopes_granted,
     status = 'active', access_enc = excluded.access_enc, refresh_enc = excluded.refresh_enc,
-    expires_at = excluded.expires_at, token_version = connections.token_version + 1"""
+    key_id = excluded.key_id, expires_at = excluded.expires_at,
+    token_version = connections.token_version + 1, consented_at = excluded.consented_at"""
+
+# What a fetch found out is about the consent that it fetched with, not about a later one.
+_CONCLUDE = """
+UPDATE connections SET status = :status
+WHERE connection_id = :connection_id AND status NOT IN (:status, 'revoked')
+    AND consented_at IS NOT DISTINCT FROM :consented_at"""
+
+_REVOKE = """
+UPDATE connections SET status = 'revoked', access_enc = NULL, refresh_enc = NULL, key_id = NULL,
+    expires_at = NULL, token_version = token_version + 1
+WHERE connection_id = :connection_id"""
 
 _SET_STATUS = "UPDATE connections SET status = :status WHERE connection_id = :connection_id"
 
@@ -42,7 +84,8 @@ WHERE connection_id = :connection_id"""
 _LOCK_TOKENS = _TOKENS + " FOR NO KEY UPDATE"
 
 _REFRESHED = """
-UPDATE connections SET access_enc = :access, refresh_enc = :refresh, expires_at = :expires_at,
+UPDATE connections SET access_enc = :access, refresh_enc = :refresh, key_id = :key_id,
+    expires_at = :expires_at,
     scopes_granted = CASE WHEN :scopes = CAST('{}' AS text[]) THEN scopes_granted ELSE :scopes END,
     token_version = token_version + 1, last_refresh_at = now()
 WHERE connection_id = :connection_id AND token_version = :version"""
@@ -50,6 +93,10 @@ WHERE connection_id = :connection_id AND token_version = :version"""
 
 class WrongKey(RegistryError):
     """None of the keys opens the stored token; VITALCAST_TOKEN_KEYS must keep the old ones."""
+
+
+class AccountTaken(RegistryError):
+    """That account is linked with another patient; choose the patient's own account."""
 
 
 class TokenSetLike(Protocol):
@@ -77,6 +124,8 @@ class Connection:
     status: str
     expires_at: datetime | None
     token_version: int
+    last_refresh_at: datetime | None = None
+    consented_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +141,7 @@ class TokenCipher:
     """Encrypts with the first key, decrypts with any: a new key is put in front of the old ones."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self.key_ids = tuple(key_id(key) for key in keys)
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
@@ -110,28 +160,70 @@ class TokenCipher:
             raise WrongKey from None
 
 
+def key_id(key: str) -> str:
+    """What a key is called: tells keys apart and nothing about them."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
 def list_connections(conn: Transaction, patients: Sequence[str]) -> list[Connection]:
     """Every link of these patients, whatever its status, in the order of the ids."""
-    found = conn.execute(text(_LIST), {"patients": list(patients)})
-    return [Connection(**{**row._mapping, "scopes_granted": tuple(row.scopes_granted)})
-            for row in found]
+    return _connections(conn, _LIST, {"patients": list(patients)})
+
+
+def due_connections(conn: Transaction, patients: Sequence[str],
+                    cycle: datetime) -> list[Connection]:
+    """The links to fetch from in this cycle: active ones, and after a while those that lapsed."""
+    return _connections(conn, _DUE, {"patients": list(patients), "cycle": cycle,
+                                     "again": ASK_AGAIN})
 
 
 def save_connection(
     conn: Transaction, cipher: TokenCipher, *, patient_id: str, provider: str,
     tokens: TokenSetLike, provider_user_id: str | None = None,
+    provider_legacy_id: str | None = None,
 ) -> str:
-    """Store a patient's consent, new or renewed, and make the link active; returns its id."""
-    connection_id = f"{provider}:{patient_id}"
+    """Store a patient's consent, new or renewed, and make the link active; returns its id.
+
+    AccountTaken when the account is another patient's.
+    """
+    link = {"connection_id": f"{provider}:{patient_id}", "provider": str(provider),
+            "provider_user_id": provider_user_id}
+    if provider_user_id is not None:
+        conn.execute(text(_LOCK_ACCOUNT), link)
+        if conn.execute(text(_TAKEN), link).first() is not None:
+            raise AccountTaken
     conn.execute(text(_SAVE), {
-        "connection_id": connection_id, "patient_id": patient_id, "provider": str(provider),
-        "provider_user_id": provider_user_id, **_encrypted(cipher, tokens)})
-    return connection_id
+        **link, "patient_id": patient_id, "provider_legacy_id": provider_legacy_id,
+        **_encrypted(cipher, tokens)})
+    return str(link["connection_id"])
 
 
 def set_status(conn: Transaction, connection_id: str, status: str) -> None:
     """Write what became of a link: active, reauth_required, subscription_lapsed, ..."""
     conn.execute(text(_SET_STATUS), {"connection_id": connection_id, "status": status})
+
+
+def conclude(conn: Transaction, connection: Connection, status: str) -> None:
+    """Write what a fetch with the consent of `connection` found out; a later consent stands."""
+    conn.execute(text(_CONCLUDE), {
+        "connection_id": connection.connection_id, "consented_at": connection.consented_at,
+        "status": status})
+
+
+def revoking(engine: Engine, cipher: TokenCipher, connection_id: str,
+             revoke: Callable[[str, str], None]) -> None:
+    """End a link: `revoke` (access token, refresh token) tells the vendor, then the tokens go.
+
+    A refresh that runs at the same time comes before or finds nothing left. Once more changes
+    nothing. NotFound without such a link.
+    """
+    with transaction(engine) as conn:
+        row = conn.execute(text(_LOCK_TOKENS), {"connection_id": connection_id}).first()
+        if row is None:
+            raise NotFound(f"there is no connection {connection_id}")
+        if row.refresh_enc is not None:
+            revoke(cipher.decrypt(row.access_enc), cipher.decrypt(row.refresh_enc))
+        conn.execute(text(_REVOKE), {"connection_id": connection_id})
 
 
 def stored_token(engine: Engine, cipher: TokenCipher, connection_id: str) -> StoredToken:
@@ -196,8 +288,15 @@ class StoredTokens:
         return self._held.access_token
 
 
+def _connections(conn: Transaction, query: str, values: dict[str, Any]) -> list[Connection]:
+    return [Connection(**{**row._mapping, "scopes_granted": tuple(row.scopes_granted)})
+            for row in conn.execute(text(query), values)]
+
+
 def _row(conn: Transaction, query: str, connection_id: str) -> Any:
     row = conn.execute(text(query), {"connection_id": connection_id}).first()
+    if row is not None and row.status == ConsentRevoked.connection_status:
+        raise ConsentRevoked
     if row is None or row.access_enc is None:
         raise NotFound(f"connection {connection_id} has no consent on record; link the account")
     return row
@@ -210,5 +309,5 @@ def _opened(cipher: TokenCipher, row: Any) -> StoredToken:
 
 def _encrypted(cipher: TokenCipher, tokens: TokenSetLike) -> dict[str, Any]:
     return {"access": cipher.encrypt(tokens.access_token),
-            "refresh": cipher.encrypt(tokens.refresh_token),
+            "refresh": cipher.encrypt(tokens.refresh_token), "key_id": cipher.key_ids[0],
             "expires_at": tokens.expires_at, "scopes": list(tokens.scopes)}

@@ -8,20 +8,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
-from providers.errors import ReauthorisationRequired, TransportError
+from providers.errors import ConsentRevoked, ReauthorisationRequired, TransportError
+from registry import tables
 from registry.connections import (
+    AccountTaken,
     StoredTokens,
     TokenCipher,
     WrongKey,
+    conclude,
+    due_connections,
     list_connections,
     refreshing,
+    revoking,
     save_connection,
     set_status,
     stored_token,
 )
-from registry.database import NotFound, StatementFailed, transaction
+from registry.database import NotFound, transaction
 from registry.patients import Patient, save_patients
 
 EXPIRES = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -164,7 +169,7 @@ def test_consent_again_makes_the_link_active(linked: Engine, cipher: TokenCipher
 
 
 def test_an_account_belongs_to_one_patient(linked: Engine, cipher: TokenCipher) -> None:
-    with pytest.raises(StatementFailed, match="uq_connections"), transaction(linked) as conn:
+    with pytest.raises(AccountTaken, match="another patient"), transaction(linked) as conn:
         save_connection(conn, cipher, patient_id="p2", provider="oura", provider_user_id="u1",
                         tokens=Tokens(access_token="a", refresh_token="r"))
 
@@ -183,3 +188,90 @@ def test_an_old_key_still_opens_and_a_strange_one_does_not() -> None:
 def test_without_consent_there_is_no_token(linked: Engine, cipher: TokenCipher) -> None:
     with pytest.raises(NotFound, match="link the account"):
         stored_token(linked, cipher, "oura:p2")
+
+
+# --- what becomes of a link ----------------------------------------------------------------
+
+CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)
+
+
+def asked(engine: Engine, cycle: datetime, reason: str = "subscription_lapsed: 403") -> None:
+    """A row of the ledger."""
+    with transaction(engine) as conn:
+        conn.execute(insert(tables.fetches), [{
+            "connection_id": LINK, "resource": "sleep", "cycle": cycle, "window_start": cycle,
+            "outcome": "not_entitled", "reason": reason, "pages": 0, "received": 0, "parsed": 0,
+            "refused": 0}])
+
+
+def due(engine: Engine, cycle: datetime) -> bool:
+    with transaction(engine) as conn:
+        return bool(due_connections(conn, ["p1"], cycle))
+
+
+@pytest.mark.parametrize("lapsed", ["subscription_lapsed", "not_linked"])
+def test_a_lapsed_account_is_asked_again_a_day_later(linked: Engine, lapsed: str) -> None:
+    asked(linked, CYCLE)
+    with transaction(linked) as conn:
+        set_status(conn, LINK, lapsed)
+    hours = [hour for hour in range(30) if due(linked, CYCLE + timedelta(hours=hour))]
+    assert hours == [0, *range(24, 30)]            # the cycle itself, if it is run again
+    asked(linked, CYCLE + timedelta(hours=24))
+    assert due(linked, CYCLE + timedelta(hours=24))
+    assert not due(linked, CYCLE + timedelta(hours=25))
+
+
+def test_a_cycle_that_asked_nobody_puts_nothing_off(linked: Engine) -> None:
+    asked(linked, CYCLE, "circuit_open: not asked")
+    with transaction(linked) as conn:
+        set_status(conn, LINK, "not_linked")
+    assert due(linked, CYCLE + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("over", ["reauth_required", "revoked", "file"])
+def test_what_waits_for_a_consent_is_not_asked(linked: Engine, over: str) -> None:
+    with transaction(linked) as conn:
+        set_status(conn, LINK, over)
+    assert not due(linked, CYCLE + timedelta(days=9))
+
+
+def test_what_an_older_consent_led_to_says_nothing_of_a_newer(
+        linked: Engine, cipher: TokenCipher) -> None:
+    with transaction(linked) as conn:
+        (before,) = list_connections(conn, ["p1"])
+        save_connection(conn, cipher, patient_id="p1", provider="oura",
+                        tokens=Tokens(access_token="access-7", refresh_token="refresh-7"))
+        conclude(conn, before, "reauth_required")
+        (after,) = list_connections(conn, ["p1"])
+        assert after.status == "active"
+        conclude(conn, after, "not_linked")
+    assert status(linked) == "not_linked"
+
+
+def test_a_revoked_link_keeps_no_tokens_and_frees_the_account(
+        linked: Engine, cipher: TokenCipher) -> None:
+    told: list[tuple[str, str]] = []
+    for _ in range(2):
+        revoking(linked, cipher, LINK, lambda access, refresh: told.append((access, refresh)))
+    assert told == [("access-1", "refresh-1")]
+    assert status(linked) == "revoked"
+    with pytest.raises(ConsentRevoked, match="connect the account again"):
+        stored_token(linked, cipher, LINK)
+    with transaction(linked) as conn:
+        (row,) = conn.execute(text("SELECT access_enc, refresh_enc FROM connections")).all()
+        save_connection(conn, cipher, patient_id="p2", provider="oura", provider_user_id="u1",
+                        tokens=Tokens(access_token="a", refresh_token="r"))
+    assert tuple(row) == (None, None)
+
+
+def test_a_fetch_under_way_ends_when_the_link_does(linked: Engine, cipher: TokenCipher,
+                                                   vendor: Vendor) -> None:
+    session = StoredTokens(linked, cipher, LINK, vendor.refresh)
+    assert session.access_token() == "access-1"
+    revoking(linked, cipher, LINK, lambda _access, _refresh: None)
+    with pytest.raises(ConsentRevoked):
+        session.refresh("access-1")
+    assert vendor.calls == []
+    with transaction(linked) as conn:
+        conclude(conn, list_connections(conn, ["p1"])[0], "active")
+    assert status(linked) == "revoked"

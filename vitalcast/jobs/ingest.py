@@ -2,7 +2,8 @@
 
 Payload, observations, refusals and ledger row are one transaction: a run that dies anywhere asks
 again for the same window and ends with the same rows. A vendor's failure is a ledger row, not an
-exception; the next cycle starts where the last whole fetch ended.
+exception; the next cycle starts where the last whole fetch ended. Every run asks the vendors anew,
+whatever an earlier one of the same process found.
 """
 
 import time
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.fetching import Client, FetchRequest, FetchResult, Outcome
-from registry.connections import Connection, list_connections, set_status
+from registry.connections import Connection, conclude, due_connections
 from registry.database import transaction
 from registry.observations import save_fetch, watermark
 from registry.patients import patient_ids
@@ -26,19 +27,19 @@ Figures = dict[str, Any]
 def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
     """Fetch this shard's patients up to `cycle`; figures: fetches by outcome, rows by fate."""
     hour = parse_cycle(cycle)
+    system.breakers.clear()
     with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
         figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0,
                        **{outcome.value: 0 for outcome in Outcome})
-        for connection in _connections(system, Shard.parse(shard)):
+        for connection in _connections(system, Shard.parse(shard), hour):
             figures["connections"] += 1
             _count(figures, _ingest_connection(system, connection, hour))
     return dict(figures)
 
 
-def _connections(system: System, shard: Shard) -> list[Connection]:
+def _connections(system: System, shard: Shard, hour: datetime) -> list[Connection]:
     with transaction(system.engine) as conn:
-        patients = shard.pick(patient_ids(conn))
-        return [one for one in list_connections(conn, patients) if one.status == "active"]
+        return due_connections(conn, shard.pick(patient_ids(conn)), hour)
 
 
 def _count(figures: Figures, counts: Counter[str]) -> None:
@@ -49,17 +50,24 @@ def _count(figures: Figures, counts: Counter[str]) -> None:
 def _ingest_connection(system: System, connection: Connection, hour: datetime) -> Counter[str]:
     counts: Counter[str] = Counter()
     client = system.client(connection)
+    statuses: set[str | None] = set()
     try:
         for resource in client.resources:
-            counts.update(_ingest_resource(system, connection, client, resource, hour))
+            status, found = _ingest_resource(system, connection, client, resource, hour)
+            statuses.add(status)
+            counts.update(found)
     finally:
         client.close()
+    if counts[Outcome.COMPLETE.value] and statuses == {None}:
+        with transaction(system.engine) as conn:
+            conclude(conn, connection, "active")
     return counts
 
 
 def _ingest_resource(
     system: System, connection: Connection, client: Client, resource: str, hour: datetime,
-) -> Counter[str]:
+) -> tuple[str | None, Counter[str]]:
+    """What the fetch says of the link's status, if anything, and its figures."""
     start = hour - timedelta(days=system.settings.history_days)
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
@@ -67,7 +75,8 @@ def _ingest_resource(
     began = time.monotonic()
     with collector_paused():
         result = client.fetch(request)
-        return _save(system, connection, hour, start, result, time.monotonic() - began)
+        return result.status, _save(system, connection, hour, start, result,
+                                    time.monotonic() - began)
 
 
 def _save(
@@ -80,7 +89,7 @@ def _save(
             provider=connection.provider, resource=result.resource, cycle=hour,
             window_start=start, result=result, duration_s=duration_s)
         if result.status is not None:
-            set_status(conn, connection.connection_id, result.status)
+            conclude(conn, connection, result.status)
     return Counter({
         result.outcome.value: 1, "inserted": saved.inserted, "revised": saved.revised,
         "unchanged": saved.unchanged, "refused": result.refused})
