@@ -65,7 +65,7 @@ def settle(n, spec, constant, free, tolerance, w, kinds, room, first, centre, sc
     if capped:
         figures[CAPPED] = 1.0
     coefficients = np.zeros((COEFFICIENTS, LANES))
-    lanes(free, np.int64(0), spec, constant, np.empty(LANES), coefficients)
+    lanes(free, np.int64(0), spec, constant, free.copy(), coefficients)
     if not current:
         errors(w, kinds, spec, coefficients, begin, room)
     params[:] = 0.0
