@@ -44,6 +44,7 @@ PASSING = {
     "created_at", "fetched_at", "replaced_at", "finished_at", "stored_at", "first_used_at",
     "duration_s", "seconds", "cpu_seconds", "host",                    # when, how long, where
     "access_enc", "refresh_enc", "token_version", "expires_at", "last_refresh_at",
+    "consented_at",
     "password_hash",                                                   # secrets are new each time
 }
 """Columns that tell of one execution."""
@@ -122,11 +123,11 @@ Dump = dict[str, list[str]]
 
 
 def dump(engine: Engine) -> Dump:
-    """Every row of every table but `runs`, as text without the columns of `PASSING`; sorted."""
+    """Every row of every table but `runs` and `rate_calls`, without the columns of `PASSING`."""
     found: Dump = {}
     with transaction(engine) as conn:
         for table in metadata.sorted_tables:
-            if table.name != "runs":
+            if table.name not in ("runs", "rate_calls"):
                 columns = ", ".join(one.name for one in table.columns if one.name not in PASSING)
                 rows = conn.execute(text(
                     f"SELECT CAST(t AS text) FROM (SELECT {columns} FROM {table.name}) t"))
