@@ -60,7 +60,8 @@ class Scores:
 class WindowResult:
     """Scores of one window: of every member that was fitted, whether it counted or not.
 
-    `refused` says why there is no ensemble forecast, else it is empty.
+    `forecast` is what the ensemble said and `paths` what every member did; `refused` says why there
+    is no ensemble forecast, else it is empty.
     """
 
     window: Window
@@ -70,6 +71,8 @@ class WindowResult:
     ensemble: Scores
     coverage: dict[int, float]
     interval_score: dict[int, float]
+    forecast: Forecast | None
+    paths: dict[str, FloatArray]
     refused: str = ""
 
 
@@ -172,7 +175,8 @@ def _judge(window: Window, failures: dict[str, str], paths: Mapping[str, FloatAr
                            resolution=window.vital.resolution if window.vital else 0.0)
     undefined = dict.fromkeys(config.levels, float("nan"))
     return WindowResult(
-        window=window, scale=scale, failures=failures, refused=refused,
+        window=window, scale=scale, failures=failures, refused=refused, forecast=made,
+        paths=dict(paths),
         members={name: _scores(window.test, path, scale) for name, path in paths.items()},
         ensemble=UNDEFINED if made is None else _scores(window.test, made.point, scale),
         coverage=undefined if made is None else {

@@ -1,4 +1,8 @@
-"""Tidy tables (`unique_id, ds, y`, optionally `vital`) to hourly series, checked at the door."""
+"""Tidy tables (`unique_id, ds, y`, optionally `vital`) to hourly series, checked at the door.
+
+Without a column `vital`, a series whose unique_id is `subject:vital` or `subject:vital:…` is of
+that vital.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,7 +125,8 @@ def _hours(name: str, seconds: IntArray, values: FloatArray) -> tuple[datetime, 
 
 def _vital(name: str, frame: pd.DataFrame, rows: Any) -> VitalSpec | None:
     if VITAL not in frame.columns:
-        return None
+        named_in_id = f"{name}:".split(":")[1]
+        return SPECS[Vital(named_in_id)] if named_in_id in set(Vital) else None
     named = set(frame[VITAL].iloc[rows])
     if len(named) != 1:
         raise UserError(f"series {name!r} has {len(named)} vitals; give each its own unique_id")
