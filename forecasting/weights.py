@@ -2,8 +2,8 @@
 
 Weights begin at a prior between a flat and a rhythmic one, by how surely the days of the series
 repeat, or one for long windows, and move with the series' own rolling-origin errors as far as the
-number of origins allows. Between the centres of the buckets they change on straight lines: a step
-would be a step in the forecast.
+number of origins allows. After the first hour they change on straight lines between the centres
+of the buckets: a step would be a step in the forecast.
 
 Arrays are of shape (S, M, B): series, members, buckets. Sums run over members or buckets one by
 one, so that a series' result does not depend on the others in the batch.
@@ -76,11 +76,16 @@ def buckets_of(leads: IntArray) -> IntArray:
 def along_leads(weights: FloatArray, horizon: int) -> FloatArray:
     """Weights (…, B) per bucket as weights (…, horizon) per lead.
 
-    On straight lines between the centres of the buckets, level before the first and after the last.
+    The first hour has its own; from then on they lie on straight lines between the centres of the
+    buckets, level before the first centre and after the last.
     """
-    leads, centres = np.arange(1.0, horizon + 1), (_FIRST + _LAST) / 2
-    shares = [np.interp(leads, centres, unit) for unit in np.eye(centres.size)]
-    return np.asarray(sum(weights[..., b, None] * share for b, share in enumerate(shares)))
+    leads, centres = np.arange(1, horizon + 1), (_FIRST[1:] + _LAST[1:]) / 2
+    shares = [np.where(leads == 1, 0.0, np.interp(leads, centres, unit))
+              for unit in np.eye(centres.size)]
+    along: FloatArray = weights[..., :1] * (leads == 1)
+    for bucket, share in enumerate(shares, start=1):
+        along = along + weights[..., bucket, None] * share
+    return along
 
 
 def mean_over_day(bucket_errors: FloatArray) -> FloatArray:
