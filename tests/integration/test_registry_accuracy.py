@@ -42,7 +42,7 @@ def evaluation(
 def reading(engine: Engine) -> Reading:
     with transaction(engine) as conn:
         save_patients(conn, [Patient(patient_id="p1")])
-    return Reading(engine)
+    return Reading(engine, {})
 
 
 def ask(reading: Reading, *rows: EvaluationRow) -> tuple[Accuracy, ...]:
