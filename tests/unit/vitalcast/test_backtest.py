@@ -106,7 +106,8 @@ def test_two_seasons_and_csv_and_table(tmp_path: Path) -> None:
     ("stay-1:spo2", 100), ("a:spo2:389", 100), ("a:mood", None), ("a", None), ("spo2", None),
 ])
 def test_an_id_may_name_the_vital(name: str, high: float | None, tmp_path: Path) -> None:
-    window = read_windows(stored(tidy(ids=("a",)).assign(unique_id=name), tmp_path), horizon=24, windows=1)[0]
+    file = stored(tidy(ids=("a",)).assign(unique_id=name), tmp_path)
+    window = read_windows(file, horizon=24, windows=1)[0]
     assert (window.vital.high if window.vital else None) == high
 
 
