@@ -31,6 +31,9 @@ RHYTHM_PRIOR_DAYS = 7.0
 QUANTILE_PRIOR_ORIGINS = 20.0
 PRIOR_QUANTILES = {50: 0.85, 80: 1.9, 95: 3.3}       # of |error| / mean |error|
 
+FIRST_HOUR_TAIL, TAIL_FROM = 1.15, 90
+"""Errors an hour ahead have heavier tails than later ones: bounds of these levels are wider."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
@@ -81,7 +84,8 @@ def bounds(point: FloatArray, phases: IntArray, calibration: Calibration, *,
     found: Bounds = {}
     for level in sorted(levels):
         low, high = calibration.quantiles[level].T[..., None]
-        below, above = np.maximum(below, -low * spread), np.maximum(above, high * spread)
+        tail = np.where(leads == 0, FIRST_HOUR_TAIL if level >= TAIL_FROM else 1.0, 1.0) * spread
+        below, above = np.maximum(below, -low * tail), np.maximum(above, high * tail)
         found[level] = _placed(point - below, point + above, point, vital)
     return found
 
