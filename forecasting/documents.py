@@ -145,15 +145,8 @@ def document_id(text: str) -> str:
 
 
 def dump_state(state: Values) -> str:
-    """Canonical JSON of a state alone, as an update stores it."""
+    """Canonical JSON of a state alone."""
     return _canonical(_encode(state))
-
-
-def load_state(text: str) -> Values:
-    """Inverse of `dump_state`."""
-    state = _decode(_parse(text))
-    assert isinstance(state, dict)
-    return state
 
 
 def state_hash(states: Mapping[str, bytes]) -> str:
