@@ -36,7 +36,7 @@ def test_what_cannot_be_meant_is_refused_with_what_to_do(change: dict[str, Any],
 def test_every_known_member_can_be_fitted_and_weighed() -> None:
     config = EngineConfig(members=KNOWN_MEMBERS)
     assert set(MEMBERS) == set(FLAT_PRIOR) == set(RHYTHMIC_PRIOR) == set(KNOWN_MEMBERS)
-    fitters = {"native": NATIVE, "statsforecast": LIBRARY_FITTERS}
+    fitters = {"native": {*NATIVE}, "statsforecast": {*LIBRARY_FITTERS}}
     assert all(member in fitters[config.engine(member)] for member in KNOWN_MEMBERS)
     assert all(len(weights) == len(BUCKETS)
                for prior in (FLAT_PRIOR, RHYTHMIC_PRIOR) for weights in prior.values())
