@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from providers.observation import Provider
 from providers.sandbox.faults import Fault, Kind
-from providers.sandbox.grants import GrantError
+from providers.sandbox.grants import GrantError, Token
 from providers.sandbox.readings import Channel, Readings, Subject
 from providers.sandbox.world import World
 
@@ -37,10 +37,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """An authorised request; `params` are its form and query fields."""
+    """An authorised request; `path` is the vendor's own, `params` are form and query fields."""
 
     world: World
     subject: Subject
+    path: str
     params: Mapping[str, str]
     path_params: Mapping[str, str]
 
@@ -53,6 +54,7 @@ class Call:
 class Dialect:
     """How one vendor refuses, and what of its shapes the faults may spoil.
 
+    `scope_of` is the scope that a call needs, if any, `scope_missing` what comes without it.
     `records` names the keys whose lists hold records; `renamed` is what `changed_schema` renames.
     """
 
@@ -63,6 +65,8 @@ class Dialect:
     vendor_error: Callable[[int | None], Answer]
     empty_page: Callable[[Call], Answer]
     grant_refused: Callable[[GrantError], Answer]
+    scope_of: Callable[[Call], str | None]
+    scope_missing: Answer
     records: frozenset[str]
     renamed: Mapping[str, str]
 
@@ -77,13 +81,20 @@ def data_endpoint(world: World, dialect: Dialect, handler: Handler) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         params = await _params(request)
-        subject = _subject(world, dialect.provider, request)
+        token = _token(world, dialect.provider, request)
+        subject = world.subjects.get(token.subject_id) if token else None
         fault = _fault(world, dialect, request, subject, token_request=False)
-        if subject is None:
+        if subject is None or token is None:
             return written(dialect.unauthorised)
-        call = Call(world=world, subject=subject, params=params, path_params=request.path_params)
-        return await _answered(request, dialect, fault, lambda: _limited(dialect, handler, call),
-                               lambda: dialect.empty_page(call))
+        call = Call(world=world, subject=subject, path=_path(dialect, request), params=params,
+                    path_params=request.path_params)
+
+        def answer() -> Answer:
+            if not token.allows(dialect.scope_of(call)):
+                return dialect.scope_missing
+            return _limited(dialect, handler, call)
+
+        return await _answered(request, dialect, fault, answer, lambda: dialect.empty_page(call))
 
     return endpoint
 
@@ -177,18 +188,20 @@ def _limited(dialect: Dialect, handler: Handler, call: Call) -> Answer:
 
 def _fault(world: World, dialect: Dialect, request: Request, subject: Subject | None, *,
            token_request: bool) -> Fault | None:
-    path = request.url.path.removeprefix(f"/{dialect.provider}")
     world.requests[f"{request.method} {request.url.path}"] += 1
-    return world.faults.take(dialect.provider, path, subject.subject_id if subject else None,
-                             token_request=token_request)
+    return world.faults.take(dialect.provider, _path(dialect, request),
+                             subject.subject_id if subject else None, token_request=token_request)
 
 
-def _subject(world: World, provider: Provider, request: Request) -> Subject | None:
+def _path(dialect: Dialect, request: Request) -> str:
+    return request.url.path.removeprefix(f"/{dialect.provider}")
+
+
+def _token(world: World, provider: Provider, request: Request) -> Token | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return None
-    subject_id = world.grants.subject_of(provider, token.strip())
-    return world.subjects.get(subject_id) if subject_id else None
+    return world.grants.used(provider, token.strip())
 
 
 async def _params(request: Request) -> dict[str, str]:

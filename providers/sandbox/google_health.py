@@ -18,7 +18,13 @@ from starlette.routing import Route
 
 from providers.observation import Provider
 from providers.sandbox.exchange import Answer, Call, Dialect, Handler, data_endpoint, token_endpoint
-from providers.sandbox.oauth import authorise_endpoint, grant_refused, issue, token_answer
+from providers.sandbox.oauth import (
+    authorise_endpoint,
+    grant_refused,
+    issue,
+    revoke_endpoint,
+    token_answer,
+)
 from providers.sandbox.readings import Channel
 from providers.sandbox.world import World, epoch, iso
 
@@ -107,6 +113,18 @@ def _empty_page(call: Call) -> Answer:
     return Answer(body={"nextPageToken": here})
 
 
+_ASLEEP = ("respiratory-rate-sleep-summary", "daily-sleep-temperature-derivations")
+
+
+def _scope(call: Call) -> str:
+    if "kebab" in call.path_params:
+        asleep = call.path_params["kebab"] in _ASLEEP
+        name = "sleep" if asleep else "health_metrics_and_measurements"
+    else:
+        name = "settings" if call.path.endswith("/pairedDevices") else "profile"
+    return f"https://www.googleapis.com/auth/googlehealth.{name}.readonly"
+
+
 DIALECT = Dialect(
     provider=Provider.GOOGLE_HEALTH,
     unauthorised=_error(401, "UNAUTHENTICATED", "Request is missing required authentication "
@@ -116,6 +134,8 @@ DIALECT = Dialect(
     vendor_error=_vendor_error,
     empty_page=_empty_page,
     grant_refused=grant_refused,
+    scope_of=_scope,
+    scope_missing=_vendor_error(403),
     records=frozenset({"dataPoints"}),
     renamed={"beatsPerMinute": "bpm", "percentage": "percent", "breathsPerMinute": "breaths",
              "temperatureCelsius": "temperature",
@@ -278,6 +298,7 @@ def routes(world: World) -> list[Route]:
         Route(f"{_PREFIX}/token", token_endpoint(
             world, DIALECT, lambda w, params: token_answer(issue(w, provider, params))),
             methods=["POST"]),
+        Route(f"{_PREFIX}/revoke", revoke_endpoint(world, provider, "token"), methods=["POST"]),
         *(Route(me + path, data_endpoint(world, DIALECT, handler))
           for path, handler in services.items()),
     ]

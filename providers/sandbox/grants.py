@@ -7,6 +7,7 @@ vendor's own rule (`Rotation`).
 
 import base64
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -66,6 +67,15 @@ class Token:
     expires_at: float
     replaces: str = ""
 
+    def allows(self, scope: str | None) -> bool:
+        """Whether the patient granted `scope`; a consent that named no scopes granted all."""
+        return scope is None or not self.scope or scope in scopes_of(self.scope)
+
+
+def scopes_of(text: str) -> tuple[str, ...]:
+    """The scopes in a vendor's list, whatever it separates them by."""
+    return tuple(re.findall(r"[^ ,]+", text))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
@@ -123,8 +133,8 @@ class Grants:
             provider, old.subject_id, old.scope, offline=rotation is not Rotation.NEVER,
             replaces=refresh_token if rotation is Rotation.ON_FIRST_USE else "")
 
-    def subject_of(self, provider: Provider, access_token: str) -> str | None:
-        """Whose access token this is; None when unknown or expired. Counts as a use of it."""
+    def used(self, provider: Provider, access_token: str) -> Token | None:
+        """What an access token stands for; None when unknown or expired. Counts as a use of it."""
         token = self._access.get(access_token)
         if token is None or token.provider is not provider or time.time() >= token.expires_at:
             return None
@@ -132,7 +142,19 @@ class Grants:
             self._refresh.pop(token.replaces, None)
             self._access[access_token] = replace(token, replaces="")
             self._saved()
-        return token.subject_id
+        return token
+
+    def revoke(self, provider: Provider, token: str) -> bool:
+        """End the consent that a token of either kind came from; False when it is unknown."""
+        known = self._access.get(token) or self._refresh.get(token)
+        if known is None or known.provider is not provider:
+            return False
+        self._access, self._refresh = (
+            {name: one for name, one in tokens.items()
+             if (one.provider, one.subject_id) != (provider, known.subject_id)}
+            for tokens in (self._access, self._refresh))
+        self._saved()
+        return True
 
     def document(self) -> dict[str, Any]:
         """The tokens as JSON values, for the state file."""

@@ -16,7 +16,13 @@ from starlette.routing import Route
 
 from providers.observation import Provider
 from providers.sandbox.exchange import Answer, Call, Dialect, Handler, data_endpoint, token_endpoint
-from providers.sandbox.oauth import authorise_endpoint, grant_refused, issue, token_answer
+from providers.sandbox.oauth import (
+    authorise_endpoint,
+    grant_refused,
+    issue,
+    revoke_endpoint,
+    token_answer,
+)
 from providers.sandbox.readings import DAY_S, HOUR_S, Channel
 from providers.sandbox.world import World, epoch, iso
 
@@ -49,6 +55,9 @@ def _empty_page(call: Call) -> Answer:
     return Answer(body={"data": [], "next_token": call.params.get("next_token") or _token(-1)})
 
 
+_SCOPES = {"heartrate": "heartrate", "sleep": "daily", "daily_readiness": "daily",
+           "daily_spo2": "spo2", "personal_info": "personal"}
+
 DIALECT = Dialect(
     provider=Provider.OURA,
     unauthorised=_problem(401, "Unauthorized", "The access token is missing, expired or invalid"),
@@ -57,6 +66,9 @@ DIALECT = Dialect(
     vendor_error=_vendor_error,
     empty_page=_empty_page,
     grant_refused=grant_refused,
+    scope_of=lambda call: _SCOPES.get(call.path.rpartition("/")[2]),
+    scope_missing=_problem(403, "Forbidden", "The access token was not granted the scope that "
+                           "this resource needs"),
     records=frozenset({"data"}),
     renamed={"bpm": "beats_per_minute", "average_breath": "breath_average", "average": "mean",
              "temperature_deviation": "deviation_temperature"},
@@ -217,6 +229,11 @@ def _daily_readiness(call: Call) -> Iterator[Row]:
                          "timestamp": _local(midnight), "contributors": {}}
 
 
+def _personal_info(call: Call) -> Answer:
+    """The account's id alone: the sandbox knows neither weight nor address."""
+    return Answer(body={"id": _id(call, "account", 0)})
+
+
 def routes(world: World) -> list[Route]:
     """The vendor's routes, its authorise page among them."""
     provider = Provider.OURA
@@ -227,6 +244,10 @@ def routes(world: World) -> list[Route]:
         Route(f"{_PREFIX}/oauth/token", token_endpoint(
             world, DIALECT, lambda w, params: token_answer(issue(w, provider, params))),
             methods=["POST"]),
+        Route(f"{_PREFIX}/oauth/revoke", revoke_endpoint(world, provider, "access_token"),
+              methods=["POST"]),
+        Route(f"{_PREFIX}/v2/usercollection/personal_info",
+              data_endpoint(world, DIALECT, _personal_info)),
         *(Route(f"{_PREFIX}/v2/usercollection/{name}", data_endpoint(world, DIALECT, _paged(find)))
           for name, find in collections.items()),
     ]

@@ -74,6 +74,9 @@ def _empty_page(call: Call) -> Answer:
     return Answer(body={"status": 0, "body": body})
 
 
+_SCOPES = {"getmeas": "user.metrics", "getintradayactivity": "user.activity",
+           "get": "user.activity", "getsummary": "user.activity", "getdevice": "user.info"}
+
 DIALECT = Dialect(
     provider=Provider.WITHINGS,
     unauthorised=_refused(401, "XRequestID: Not provided invalid_token: "
@@ -83,6 +86,9 @@ DIALECT = Dialect(
     vendor_error=lambda status: _refused(status or 215, "An error occurred"),
     empty_page=_empty_page,
     grant_refused=lambda error: _refused(503, f"Invalid Params: {error}"),
+    scope_of=lambda call: _SCOPES.get(call.params.get("action", "")),
+    scope_missing=_refused(403, "XRequestID: Not provided insufficient_scope: The request requires "
+                                "higher privileges than provided by the access token"),
     records=frozenset({"measuregrps", "series"}),
     renamed={"value": "val", "rr": "respiration", "hr": "heart"},
 )
