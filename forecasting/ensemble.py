@@ -20,8 +20,8 @@ from forecasting.documents import Document, state_hash
 from forecasting.intervals import Bounds, Calibration
 from forecasting.kernels import pool
 from forecasting.members import Provenance
-from forecasting.panel import Panel
-from forecasting.types import FitRefused, FloatArray, Values
+from forecasting.panel import Panel, unread
+from forecasting.types import FitRefused, FloatArray, IntArray, Values
 from forecasting.weighing import limits, weigh_panel
 from forecasting.weights import along_leads, mean_over_day, renormalised
 
@@ -237,11 +237,20 @@ def _bounds(panel: Panel, stored: Sequence[Stored], point: FloatArray) -> Bounds
     for rows in by_season.values():
         ensembles = [stored[s].ensemble for s in rows]
         phases = np.array([stacks.hour_of(each.grid.first, panel.end) for each in ensembles])
-        made = intervals.bounds(point[rows], phases, _calibration(ensembles),
-                                levels=panel.config.levels, vital=panel.vital)
+        made = intervals.bounds(point[rows], phases, _ages(panel, rows, ensembles),
+                                _calibration(ensembles), levels=panel.config.levels,
+                                vital=panel.vital)
         for level, (lower, upper) in made.items():
             found[level][0][rows], found[level][1][rows] = lower, upper
     return found
+
+
+def _ages(panel: Panel, rows: Sequence[int], ensembles: Sequence[Document]) -> IntArray:
+    """Hours without a reading before the forecasts, (S,); before the panel the ensemble knows."""
+    within = unread(panel.y[rows])
+    before = [each.parameters.get("age", 0) + stacks.hour_of(each.grid.cutoff, panel.end)
+              for each in ensembles]
+    return np.where(within < panel.hours, within, np.maximum(before, 0)).astype(np.int64)
 
 
 def _calibration(ensembles: Sequence[Document]) -> Calibration:

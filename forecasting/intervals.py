@@ -68,23 +68,27 @@ def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatA
         level: _shrunk(found[:, 2 * i:2 * i + 2], level, weight) for i, level in enumerate(levels)})
 
 
-def bounds(point: FloatArray, phases: IntArray, calibration: Calibration, *,
+def bounds(point: FloatArray, phases: IntArray, ages: IntArray, calibration: Calibration, *,
            levels: tuple[int, ...], vital: VitalSpec | None) -> Bounds:
     """(lower, upper) per level around `point` (S, horizon), whose first hours have `phases` (S,).
 
     Phases are hours of the season that `calibration.rhythm` is of; arrays of shape (S, horizon).
+    `ages` (S,) are hours without a reading before the first one: with the last reading three hours
+    old, an hour ahead is as unsure as four.
     """
     missing = [level for level in levels if level not in calibration.quantiles]
     if missing:
         raise ConfigError(f"levels {missing} were not calibrated: refit the ensemble with them")
     leads, rhythm = np.arange(point.shape[1]), calibration.rhythm
     hours = (phases[:, None] + leads) % rhythm.shape[1]
-    spread = calibration.scale[:, buckets_of(leads + 1)] * np.take_along_axis(rhythm, hours, axis=1)
+    buckets = buckets_of(leads + 1 + ages[:, None])
+    spread = (np.take_along_axis(calibration.scale, buckets, axis=1)
+              * np.take_along_axis(rhythm, hours, axis=1))
     below, above = np.zeros(point.shape), np.zeros(point.shape)
     found: Bounds = {}
     for level in sorted(levels):
         low, high = calibration.quantiles[level].T[..., None]
-        tail = np.where(leads == 0, FIRST_HOUR_TAIL if level >= TAIL_FROM else 1.0, 1.0) * spread
+        tail = np.where(buckets == 0, FIRST_HOUR_TAIL if level >= TAIL_FROM else 1.0, 1.0) * spread
         below, above = np.maximum(below, -low * tail), np.maximum(above, high * tail)
         found[level] = _placed(point - below, point + above, point, vital)
     return found

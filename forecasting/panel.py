@@ -79,6 +79,13 @@ def first_observed(y: FloatArray) -> IntArray:
     return np.where(known.any(axis=1), first, y.shape[1]).astype(np.int64)
 
 
+def unread(y: FloatArray) -> IntArray:
+    """Hours after each row's last observed one, (S,); n where there is none."""
+    known = ~np.isnan(y[:, ::-1])
+    ages = known.argmax(axis=1) if y.shape[1] else np.zeros(y.shape[0], dtype=np.int64)
+    return np.where(known.any(axis=1), ages, y.shape[1]).astype(np.int64)
+
+
 def holdbacks(y: FloatArray, config: EngineConfig) -> IntArray:
     """Hours at the end of each row of `y` (S, n) that parameters of heavy members do not see.
 

@@ -14,7 +14,7 @@ from forecasting.intervals import Calibration
 from forecasting.kernels import pool
 from forecasting.members import Provenance
 from forecasting.native_light import daily_pattern
-from forecasting.panel import Panel, first_observed, holdbacks
+from forecasting.panel import Panel, first_observed, holdbacks, unread
 from forecasting.stacks import Stack
 from forecasting.types import BoolArray, FloatArray, IntArray, Values
 from forecasting.weights import (
@@ -47,6 +47,7 @@ class _Weighed:
     sigma2: FloatArray
     calibration: Calibration
     counts: IntArray
+    ages: IntArray
 
 
 def weigh_panel(panel: Panel, models: Sequence[Stack], *, absent: Sequence[Mapping[str, str]],
@@ -122,7 +123,7 @@ def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
         weights=weights, seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
         sigma2=_mean_squares(combined),
         calibration=intervals.calibrate(combined, origins, counts, y, pattern,
-                                        levels=config.levels), counts=counts)
+                                        levels=config.levels), counts=counts, ages=unread(y))
 
 
 def _paths(panel: Panel, models: Sequence[Stack], origins: IntArray,
@@ -170,7 +171,8 @@ def _parameters(found: _Weighed, s: int) -> Values:
         "errors": {name: found.errors[s, m] for m, name in enumerate(found.names)
                    if found.present[s, m]},
         "seen": found.seen[s], "rhythm_strength": float(found.rhythm_strength[s]),
-        "error": found.error[s], "scale": calibration.scale[s], "rhythm": calibration.rhythm[s],
+        "age": int(found.ages[s]), "error": found.error[s], "scale": calibration.scale[s],
+        "rhythm": calibration.rhythm[s],
         "quantiles": {str(level): pair[s] for level, pair in calibration.quantiles.items()},
     }
 

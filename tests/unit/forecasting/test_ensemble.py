@@ -1,5 +1,6 @@
 """Members combined: who counts, who is left out and why, and that nothing else decides."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -173,6 +174,18 @@ def test_a_document_of_the_future_cannot_be_used() -> None:
     ensemble, documents = fitted(y[:240])
     documents["profile"] = update(documents["profile"], y[240:])
     assert "6 h after the forecast begins" in forecast_of(ensemble, documents).absent["profile"]
+
+
+@pytest.mark.parametrize("since", [0, 4])
+def test_hours_without_a_reading_widen_the_first_bounds_wherever_they_stand(since: int) -> None:
+    y = series.walk(n=200)
+    y[-9:] = np.nan
+    ensemble, documents = fitted(y[:y.size - since])
+    assert ensemble.parameters["age"] == 9 - since
+    fresh = replace(ensemble, parameters={**ensemble.parameters, "age": -since})
+    first = [(upper - lower)[0] for lower, upper in (
+        forecast_of(each, documents, y[y.size - since:]).bounds[80] for each in (ensemble, fresh))]
+    assert first[0] > 1.1 * first[1]
 
 
 def test_levels_that_were_not_calibrated_are_refused() -> None:

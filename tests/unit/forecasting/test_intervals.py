@@ -20,9 +20,10 @@ def calibrated(errors: FloatArray, y: FloatArray,
 
 
 def bounds(point: FloatArray, found: intervals.Calibration,
-           levels: tuple[int, ...] = LEVELS, vital: Vital | None = None) -> intervals.Bounds:
+           levels: tuple[int, ...] = LEVELS, vital: Vital | None = None,
+           age: int = 0) -> intervals.Bounds:
     spec = None if vital is None else SPECS[vital]
-    return intervals.bounds(point[None], START, found, levels=levels, vital=spec)
+    return intervals.bounds(point[None], START, np.array([age]), found, levels=levels, vital=spec)
 
 
 def no_errors() -> FloatArray:
@@ -60,6 +61,15 @@ def test_restless_hours_get_wider_bounds() -> None:
     lower, upper = bounds(np.full(24, 70.0), found)[80]
     width = (upper - lower)[0] / np.repeat(found.scale[0], (1, 5, 6, 12))
     assert width[10:22].mean() > 1.5 * width[2:6].mean()
+
+
+def test_the_first_hour_after_a_gap_is_as_unsure_as_later_ones() -> None:
+    errors = np.random.default_rng(5).normal(0, np.arange(1.0, 25.0), (200, 24))
+    found = calibrated(errors, np.full(336, 70.0))
+    fresh, stale = (bounds(np.zeros(24), found, age=age)[80][1][0] for age in (0, 12))
+    assert stale[0] == stale[12] == fresh[12] > fresh[0]
+    later = bounds(np.zeros(24), found, age=24 * 40)[80][1][0]
+    assert (later == fresh[23]).all()
 
 
 def test_bounds_stay_in_the_plausible_range_and_a_step_wide() -> None:
