@@ -28,11 +28,15 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Base address of the API, the page of consent, and where tokens are handed out."""
+    """Base address of the API, the page of consent, where tokens are handed out, where they end.
+
+    Without `revoke` a consent can be ended at the vendor by the patient alone.
+    """
 
     api: str
     authorise: str
     token: str
+    revoke: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +45,15 @@ class Entry:
 
     endpoints: Endpoints
     limit: RateLimit
-    scopes: tuple[str, ...]
+    scopes: Mapping[str, tuple[Vital, ...]]
+    """What is asked for, and the vitals that are read with it; none: identity or last sync."""
     coverage: Mapping[Vital, Coverage]
     client: Callable[[Session, tuple[str, ...]], VendorClient]
     judge: Judge
     resources: tuple[str, ...]
     pkce: bool
     sandbox_token_path: str
+    sandbox_revoke_path: str | None = None
 
 
 _GOOGLE_SCOPE = "https://www.googleapis.com/auth/googlehealth.{}.readonly"
@@ -64,7 +70,11 @@ CATALOGUE: dict[Provider, Entry] = {
             authorise="https://account.withings.com/oauth2_user/authorize2",
             token="https://wbsapi.withings.net/v2/oauth2"),
         limit=RateLimit(calls=120, period_s=60),
-        scopes=("user.info", "user.metrics", "user.activity"),
+        scopes={
+            "user.info": (),
+            "user.metrics": (Vital.HEART_RATE, Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP,
+                             Vital.BODY_TEMPERATURE, Vital.SKIN_TEMPERATURE, Vital.SPO2),
+            "user.activity": (Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.SPO2)},
         coverage=_covered(
             heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.CONTINUOUS,
             systolic_bp=Coverage.SPOT, diastolic_bp=Coverage.SPOT,
@@ -77,29 +87,38 @@ CATALOGUE: dict[Provider, Entry] = {
         endpoints=Endpoints(
             api="https://health.googleapis.com",
             authorise="https://accounts.google.com/o/oauth2/v2/auth",
-            token="https://oauth2.googleapis.com/token"),
+            token="https://oauth2.googleapis.com/token",
+            revoke="https://oauth2.googleapis.com/revoke"),
         limit=RateLimit(calls=300, period_s=60, per="account"),
-        scopes=tuple(_GOOGLE_SCOPE.format(name) for name in (
-            "health_metrics_and_measurements", "sleep", "settings", "profile")),
+        scopes={
+            _GOOGLE_SCOPE.format("health_metrics_and_measurements"): (
+                Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.BODY_TEMPERATURE, Vital.SPO2,
+                Vital.RESTING_HEART_RATE),
+            _GOOGLE_SCOPE.format("sleep"): (Vital.SKIN_TEMPERATURE,),
+            _GOOGLE_SCOPE.format("settings"): (), _GOOGLE_SCOPE.format("profile"): ()},
         coverage=_covered(
             heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
             body_temperature=Coverage.SPOT, skin_temperature=Coverage.NIGHTLY,
             spo2=Coverage.CONTINUOUS, resting_heart_rate=Coverage.NIGHTLY),
         client=google_health.GoogleHealthClient, judge=google_health.judge,
         resources=google_health.RESOURCES, pkce=True, sandbox_token_path="/token",
+        sandbox_revoke_path="/revoke",
     ),
     Provider.OURA: Entry(
         endpoints=Endpoints(
             api="https://api.ouraring.com",
             authorise="https://cloud.ouraring.com/oauth/authorize",
-            token="https://api.ouraring.com/oauth/token"),
+            token="https://api.ouraring.com/oauth/token",
+            revoke="https://api.ouraring.com/oauth/revoke"),
         limit=RateLimit(calls=5000, period_s=300),
-        scopes=("daily", "heartrate", "spo2"),
+        scopes={
+            "daily": (Vital.RESPIRATORY_RATE, Vital.SKIN_TEMPERATURE_DEVIATION),
+            "heartrate": (Vital.HEART_RATE,), "spo2": (Vital.SPO2,), "personal": ()},
         coverage=_covered(
             heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
             spo2=Coverage.NIGHTLY, skin_temperature_deviation=Coverage.NIGHTLY),
         client=oura.OuraClient, judge=oura.judge, resources=oura.RESOURCES,
-        pkce=False, sandbox_token_path="/oauth/token",
+        pkce=False, sandbox_token_path="/oauth/token", sandbox_revoke_path="/oauth/revoke",
     ),
 }
 
@@ -107,8 +126,9 @@ CATALOGUE: dict[Provider, Entry] = {
 def sandbox_endpoints(provider: Provider, root: str) -> Endpoints:
     """Where the sandbox at `root` plays this vendor."""
     base = f"{root.rstrip('/')}/{provider.value}"
-    return Endpoints(api=base, authorise=f"{base}/authorize",
-                     token=base + CATALOGUE[provider].sandbox_token_path)
+    entry = CATALOGUE[provider]
+    return Endpoints(api=base, authorise=f"{base}/authorize", token=base + entry.sandbox_token_path,
+                     revoke=base + entry.sandbox_revoke_path if entry.sandbox_revoke_path else None)
 
 
 def make_limiter(provider: Provider, limit: RateLimit | None = None) -> Limiter:
@@ -138,5 +158,5 @@ def oauth_config(provider: Provider, endpoints: Endpoints, client_id: str, clien
     entry = CATALOGUE[provider]
     return OAuthConfig(
         provider=provider, authorise_url=endpoints.authorise, token_url=endpoints.token,
-        client_id=client_id, client_secret=client_secret, scopes=scopes or entry.scopes,
-        redirect_uri=redirect_uri, pkce=entry.pkce)
+        client_id=client_id, client_secret=client_secret, scopes=scopes or tuple(entry.scopes),
+        redirect_uri=redirect_uri, pkce=entry.pkce, revoke_url=endpoints.revoke)

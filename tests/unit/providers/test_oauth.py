@@ -108,7 +108,7 @@ def test_the_verifier_goes_with_the_code(vendor: Vendor) -> None:
 def test_scopes_not_told_at_the_exchange_are_those_asked_for(vendor: Vendor) -> None:
     vendor.replies = [Reply({k: v for k, v in GRANTED.items() if k != "scope"})]
     assert exchange_code(config(vendor, Provider.OURA), "code").scopes == (
-        "daily", "heartrate", "spo2")
+        "daily", "heartrate", "spo2", "personal")
 
 
 @pytest.mark.parametrize(("provider", "reply", "error"), [
