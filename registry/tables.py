@@ -151,6 +151,23 @@ fetches = Table(
     comment="fetch ledger; the watermark is the newest complete row before a cycle",
 )
 
+webhook_events = Table(
+    "webhook_events", metadata,
+    Column("key", Text, primary_key=True, comment="sha256 of provider and body"),
+    Column("provider", Text, nullable=False),
+    Column("received_at", UTCTime, nullable=False, server_default=NOW),
+    Column("body", LargeBinary, comment="zlib-compressed; null once it was processed"),
+    Column("status", Text, nullable=False, server_default="received",
+           comment="received, done, unknown_account, refused, failed"),
+    Column("reason", Text),
+    Column("accounts", ARRAY(Text), nullable=False, server_default="{}",
+           comment="accounts that no connection has yet"),
+    Column("processed_at", UTCTime),
+    Index("ix_webhook_events_open", "received_at",
+          postgresql_where=text("status IN ('received', 'unknown_account')")),
+    comment="what vendors told by themselves; a replay has the same key",
+)
+
 raw_payloads = Table(
     "raw_payloads", metadata,
     Column("sha256", Text, primary_key=True, comment="of the uncompressed body"),
