@@ -29,6 +29,7 @@ from forecasting import backtest
 from forecasting.config import DEFAULT_MEMBERS, EngineConfig, config_hash
 from forecasting.members import Provenance
 from forecasting.types import FloatArray
+from vitalcast.commands.backtest import summarise
 
 COLD_HOURS = (12, 24, 72)
 WITHIN = 0.05
@@ -48,11 +49,15 @@ class Must:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """Forecasts of a set: of the ensemble, and of the members that forecast every window."""
+    """Forecasts of a set: of the ensemble, and of the members that forecast every window.
+
+    `backtest` is what `vitalcast backtest` prints of the ensemble.
+    """
 
     ensemble: list[Said]
     members: dict[str, list[Said]]
     refused: dict[str, str]
+    backtest: dict[str, Any]
     cpu_seconds: float
 
 
@@ -65,6 +70,7 @@ def forecast(cases: Sequence[Case], config: EngineConfig) -> Made:
     results = list(backtest.run(
         [case.window for case in cases], config, workers=os.cpu_count() or 1, timeout_s=300.0,
         provenance=Provenance(code_version=version("vitalcast"))))
+    cpu_seconds = time.process_time() - began
     nothing = np.full(config.horizon, np.nan)
     empty = Said(point=nothing, bounds=dict.fromkeys(config.levels, (nothing, nothing)))
     return Made(
@@ -73,7 +79,8 @@ def forecast(cases: Sequence[Case], config: EngineConfig) -> Made:
         members={name: [Said(point=each.paths[name]) for each in results]
                  for name in config.members if all(name in each.paths for each in results)},
         refused={each.window.unique_id: each.refused for each in results if each.refused},
-        cpu_seconds=time.process_time() - began)
+        backtest=summarise(results, config, cpu_seconds=cpu_seconds)["ensemble"],
+        cpu_seconds=cpu_seconds)
 
 
 def vitals(name: str, shared: Path, members: tuple[str, ...],
@@ -85,6 +92,7 @@ def vitals(name: str, shared: Path, members: tuple[str, ...],
     kept = _kept(reference, cases)
     report = {
         "windows": len(cases), "config": config_hash(config), "refused": made.refused,
+        "backtest": made.backtest,
         "cpu_seconds": round(made.cpu_seconds, 2),
         "ensemble": {**accuracy_vitals.point_figures(cases, made.ensemble),
                      **accuracy_vitals.interval_figures(cases, made.ensemble),
@@ -183,7 +191,8 @@ def m4(shared: Path, members: tuple[str, ...]) -> tuple[dict[str, Any], list[Mus
                           levels=LEVELS)
     made = forecast(cases, config)
     report = accuracy_m4.report(cases, made.ensemble, made.members, accuracy_m4.naive_two(shared))
-    report |= {"config": config_hash(config), "cpu_seconds": round(made.cpu_seconds, 2)}
+    report |= {"config": config_hash(config), "backtest": made.backtest,
+               "cpu_seconds": round(made.cpu_seconds, 2)}
     found, check = report["ensemble"], report["seasonal_naive_check"]
     checked = (round(check["smape"], 3), round(check["mase"], 3)) == (13.912, 1.193)
     return report, [
