@@ -66,8 +66,8 @@ class ModelConfig(BaseModel):
                     "when the last search is so long ago; 1 for every training")] = 168
     drift_ratio: Annotated[float, Field(
         ge=1, le=100,
-        description="a training searches the structure too when the errors one hour ahead have "
-                    "grown to so many times what they were when the model was fitted")] = 2.0
+        description="a training searches the structure too when the errors one hour ahead of the "
+                    "last day have grown to so many times what they were at the fit")] = 2.0
     stale_after_hours: Annotated[int, Field(
         ge=1, le=2016, description="hours without a reading after which nothing is forecast")] = 72
     fit_timeout_s: Annotated[float, Field(
