@@ -11,16 +11,18 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import problems
+from api.access_log import keep_codes_out
 from api.cache import BriefCache
 from api.headers import SecurityHeaders
 from api.pages.render import STATIC_FOLDER
-from api.routes import health, models, pages, patients, session
+from api.routes import connections, health, models, pages, patients, session
 from api.security import Logins, Tokens
 from api.settings import ApiSettings
 from api.throttle import LoginThrottle
 from registry.people import People
 from registry.reading import open_reading
 from vitalcast.errors import UserError
+from vitalcast.linking import Linking
 from vitalcast.settings import load_settings
 
 RECENT_FORECASTS = 4096   # about 5 kB each
@@ -38,6 +40,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         title="vitalcast", version="1", description=DESCRIPTION, lifespan=_lifespan,
         docs_url=None, redoc_url=None,
     )
+    keep_codes_out()
     reading = open_reading(settings.database_url)
     throttle = LoginThrottle(attempts=settings.login_attempts, window_s=settings.login_window_s,
                              clock=settings.clock)
@@ -46,12 +49,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.recent_forecasts = BriefCache[bytes](
         seconds=settings.forecast_age_s, size=RECENT_FORECASTS, clock=time.monotonic)
     app.state.people = People(settings.database_url)
+    app.state.linking = Linking(settings.vendors)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)
     app.state.logins = Logins(reading, throttle)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for room in (health, session, patients, models, pages):
+    for room in (health, session, patients, connections, models, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app
@@ -66,7 +70,7 @@ def from_environment() -> FastAPI:
                             "with `vitalcast up`")
     return create_app(ApiSettings(
         database_url=settings.database_url, secret_key=settings.secret_key,
-        token_minutes=settings.token_minutes,
+        token_minutes=settings.token_minutes, vendors=settings,
     ))
 
 
@@ -75,3 +79,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.reading.close()
     app.state.people.close()
+    app.state.linking.close()

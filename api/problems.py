@@ -11,9 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from api import errors
 from api.pages.render import page
-from registry import database, people, reading
+from providers import errors as vendors
+from registry import connections, consents, database, people, reading
+from vitalcast import linking
 
 MEDIA_TYPE = "application/problem+json"
+LINKS = "/v1/connections/"     # where a browser comes back from a vendor, too
 TYPE_PREFIX = "urn:vitalcast:problem:"
 
 
@@ -32,6 +35,14 @@ KINDS: dict[type[Exception], Kind] = {
     database.DatabaseUnreachable: Kind(503, "database-unreachable", "Database unreachable"),
     database.NotMigrated: Kind(503, "not-migrated", "Database not migrated"),
     people.EntryExists: Kind(409, "entry-exists", "Entry exists"),
+    consents.ConsentOver: Kind(400, "consent-over", "Consent over"),
+    consents.ConnectionNotFound: Kind(404, "connection-not-found", "Connection not found"),
+    connections.AccountTaken: Kind(409, "account-taken", "Account of another patient"),
+    linking.ConsentRefused: Kind(403, "consent-refused", "No consent"),
+    linking.NotSetUp: Kind(503, "linking-not-set-up", "Accounts cannot be linked here yet"),
+    vendors.ReauthorisationRequired: Kind(400, "code-refused", "The vendor's code is no good"),
+    vendors.NotLinked: Kind(409, "account-without-wearable", "Account without a wearable"),
+    vendors.ProviderError: Kind(502, "vendor-failed", "The vendor did not answer well"),
     errors.NotSignedInError: Kind(401, "not-signed-in", "Not signed in"),
     errors.WrongLoginError: Kind(401, "wrong-login", "Wrong name or password"),
     errors.TooManyLoginsError: Kind(429, "too-many-logins", "Too many failed logins"),
@@ -76,13 +87,21 @@ def install(app: FastAPI) -> None:
 def _known(request: Request, error: Exception) -> Response:
     kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
     if isinstance(error, errors.NotSignedInError) and _wants_page(request):
-        back = f"?next={quote(request.url.path)}" if request.method == "GET" else ""
+        back = f"?next={quote(_address(request))}" if request.method == "GET" else ""
         return RedirectResponse(f"/login{back}", status_code=303)
     return _answer(request, kind, _detail(error), _headers(error))
 
 
+def _address(request: Request) -> str:
+    """What was asked for; links to a vendor's page carry the patient in their query."""
+    linked = request.url.path.startswith(LINKS) and request.url.query
+    return f"{request.url.path}?{request.url.query}" if linked else request.url.path
+
+
 def _detail(error: Exception) -> str:
     """The message; of the registry's own errors the general one, which names no host."""
+    if isinstance(error, vendors.ReauthorisationRequired):
+        return "the consent is spent or too old; begin again at the patient's page"
     general = type(error).__doc__ or ""
     return general if isinstance(error, HOST_TELLING) else str(error) or general
 
@@ -133,5 +152,5 @@ def _wants_page(request: Request) -> bool:
     path = request.url.path
     browsing = "text/html" in request.headers.get("accept", "")
     return path == "/" or path.startswith("/patients/") or (
-        browsing and not path.startswith(("/v1", "/healthz", "/readyz"))
-    )
+        browsing and (path.startswith(LINKS)
+                      or not path.startswith(("/v1", "/healthz", "/readyz"))))

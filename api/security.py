@@ -23,6 +23,7 @@ from api.errors import (
     WrongLoginError,
 )
 from api.throttle import LoginThrottle
+from registry.consents import Login
 from registry.passwords import verify_password
 from registry.reading import Reading
 from registry.views import Access
@@ -134,6 +135,8 @@ class Bearer(OAuth2PasswordBearer):
         return principal
 
 
+NOT_A_LINKER = "vendor accounts are linked by doctors and operators: sign in as one"
+
 NOT_A_READER = ("operators see models and runs, not patients' readings: sign in as a doctor or a "
                 "service")
 
@@ -147,6 +150,27 @@ Doctor = Annotated[Principal, Depends(
 Watcher = Annotated[Principal, Depends(
     Bearer(Role.OPERATOR, Role.SERVICE,
            refusal="runs are for operators and services: sign in as one"))]
+
+
+async def linker(request: Request) -> Login:
+    """Who links accounts: by bearer, or in a browser, which comes back from a vendor, by cookie."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = request.cookies.get(COOKIE, "")
+    tokens: Tokens = request.app.state.tokens
+    principal = tokens.read(token)
+    if principal.role is Role.SERVICE:
+        raise NotAllowedError(NOT_A_LINKER)
+    return Login(username=principal.username, token=token)
+
+
+async def page_linker(request: Request) -> Principal:
+    """Who sees a patient's links on a page, by cookie: doctors and operators."""
+    tokens: Tokens = request.app.state.tokens
+    principal = tokens.read(request.cookies.get(COOKIE))
+    if principal.role is Role.SERVICE:
+        raise NotAllowedError(NOT_A_LINKER)
+    return principal
 
 
 async def page_reader(request: Request) -> Principal:
@@ -179,6 +203,10 @@ async def reading_of(request: Request) -> Reading:
     return found
 
 
+Linker = Annotated[Login, Depends(linker)]
+LinkEnder = Annotated[Principal, Depends(
+    Bearer(Role.DOCTOR, Role.OPERATOR, refusal=NOT_A_LINKER))]
+PageLinker = Annotated[Principal, Depends(page_linker)]
 PageReader = Annotated[Principal, Depends(page_reader)]
 PageDoctor = Annotated[Principal, Depends(page_doctor)]
 Readings = Annotated[Reading, Depends(reading_of)]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from vitalcast.settings import Settings
+
 SECRET_BYTES = 32
 
 
@@ -14,7 +16,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """`forecast_age_s`: so long a forecast may be answered again without asking the database."""
+    """`forecast_age_s`: so long a forecast may be answered again without asking the database.
+
+    `vendors`: what linking accounts needs; without it none can be linked here.
+    """
 
     database_url: str
     secret_key: str
@@ -22,6 +27,7 @@ class ApiSettings:
     login_attempts: int = 5
     login_window_s: int = 300
     forecast_age_s: float = 2.0
+    vendors: Settings | None = None
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:

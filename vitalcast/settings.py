@@ -51,8 +51,8 @@ class Settings(BaseSettings):
     client_secret: Annotated[str, Field(
         default="sandbox-secret", repr=False, description="OAuth client secret at the vendors")]
     redirect_uri: Annotated[str, Field(
-        default="http://127.0.0.1:8000/v1/connections/callback",
-        description="where a vendor sends the patient's consent")]
+        default="http://127.0.0.1:8000/v1/connections/{provider}/callback",
+        description="where a vendor sends the patient's consent; register it there")]
     rate_limits: Annotated[dict[str, str], Field(
         default_factory=dict,
         description='per provider, calls per seconds, as {"withings": "120/60"}; '

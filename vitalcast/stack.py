@@ -137,6 +137,8 @@ def _start_sandbox(
 
 def _start_api(supervisor: Supervisor, settings: Settings) -> str:
     port = free_port()
+    back = f"http://127.0.0.1:{port}/v1/connections/{{provider}}/callback"
+    settings = settings.model_copy(update={"redirect_uri": back})
     supervisor.start(Command(
         name="api", env=child_environment(settings), ready=lambda: listening(port),
         argv=[sys.executable, "-m", "uvicorn", "api.app:from_environment", "--factory",

@@ -44,22 +44,24 @@ class System:
         config = self.oauth(provider)
         tokens = StoredTokens(self.engine, self.cipher, connection.connection_id,
                               partial(refresh, config))
-        return make_client(provider, endpoints=self._endpoints(provider), tokens=tokens,
-                           limiter=self._limiter(provider), account=connection.connection_id,
+        return make_client(provider, endpoints=self.endpoints(provider), tokens=tokens,
+                           limiter=self.limiter(provider), account=connection.connection_id,
                            breaker=self.breakers.setdefault(provider, Breaker()))
 
     def oauth(self, provider: Provider) -> OAuthConfig:
         """The application's OAuth settings at a vendor."""
         one = self.settings
-        return oauth_config(provider, self._endpoints(provider), one.client_id, one.client_secret,
-                            one.redirect_uri)
+        return oauth_config(provider, self.endpoints(provider), one.client_id, one.client_secret,
+                            one.redirect_uri.replace("{provider}", provider.value))
 
-    def _endpoints(self, provider: Provider) -> Endpoints:
+    def endpoints(self, provider: Provider) -> Endpoints:
+        """Where the vendor is: the sandbox, where one is set."""
         if self.settings.sandbox_url:
             return sandbox_endpoints(provider, self.settings.sandbox_url)
         return CATALOGUE[provider].endpoints
 
-    def _limiter(self, provider: Provider) -> Limiter:
+    def limiter(self, provider: Provider) -> Limiter:
+        """The vendor's rate limit, shared with every other worker."""
         if provider not in self.limiters:
             limit = rate_limit(self.settings, provider)
             self.limiters[provider] = SharedLimiter(self.engine, provider, limit)

@@ -7,12 +7,13 @@ import pytest
 
 from api import errors
 from api.problems import KINDS
-from registry import database, people, reading
+from registry import connections, consents, database, people, reading
+from vitalcast import linking
 
 # Raised by the command line's own calls, or told as 500 because no request can mend them.
 NOT_AT_THE_DOOR = {errors.ApiError, database.RegistryError, database.TooOld, database.NotFound,
                    database.StatementFailed, people.UserExists, people.UserNotFound,
-                   people.UnknownRole}
+                   people.UnknownRole, connections.WrongKey}
 
 
 def errors_of(module: ModuleType) -> list[type[Exception]]:
@@ -20,7 +21,8 @@ def errors_of(module: ModuleType) -> list[type[Exception]]:
             if issubclass(one, Exception) and one.__module__ == module.__name__]
 
 
-@pytest.mark.parametrize("module", [errors, database, people, reading])
+@pytest.mark.parametrize("module", [
+    errors, database, people, reading, connections, consents, linking])
 def test_every_error_is_mapped(module: ModuleType) -> None:
     for error in errors_of(module):
         assert error in KINDS or error in NOT_AT_THE_DOOR, error

@@ -33,7 +33,7 @@ def alive(user: SandboxUser, provider: Provider) -> bool:
             return bool(user.withings("/v2/user", "getdevice")["status"] == 0)
         case Provider.GOOGLE_HEALTH:
             return user.asked("/google_health/v4/users/me/identity").ok
-        case Provider.OURA:
+        case _:
             return user.asked("/oura/v2/usercollection/heartrate").ok
 
 
