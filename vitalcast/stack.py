@@ -59,7 +59,7 @@ def running_stack(
     """
     dataset.check()
     with ExitStack() as stack:
-        stack.enter_context(_only_one(settings.home))
+        stack.enter_context(only_one(settings.home))
         keys = load_keys(settings.home)
         step("database")
         database_url = stack.enter_context(database_server(settings, dataset.name))
@@ -80,7 +80,8 @@ def running_stack(
 
 
 @contextmanager
-def _only_one(home: Path) -> Iterator[None]:
+def only_one(home: Path) -> Iterator[None]:
+    """StackBusy while another stack of this home runs."""
     make_home(home)
     with (home / "stack.lock").open("w") as lock:
         try:

@@ -81,8 +81,13 @@ def open_system(settings: Settings | None = None) -> System:
         raise UserError("no key for vendor tokens: set VITALCAST_TOKEN_KEYS")
     engine = open_engine(settings.database_url)
     require_migrated(engine)
-    keys = [key.strip() for key in settings.token_keys.split(",") if key.strip()]
-    return System(settings=settings, engine=engine, cipher=TokenCipher(keys))
+    return System(settings=settings, engine=engine,
+                  cipher=TokenCipher(token_keys(settings.token_keys)))
+
+
+def token_keys(text: str) -> list[str]:
+    """The Fernet keys of a setting, newest first."""
+    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 def rate_limit(settings: Settings, provider: Provider) -> RateLimit:
