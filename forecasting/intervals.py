@@ -49,8 +49,8 @@ def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatA
               pattern: FloatArray, *, levels: tuple[int, ...]) -> Calibration:
     """Calibration from `errors` (observed - point; S x origins x leads, NaN = not known).
 
-    `origins` are hours of the window, of which each series counts the last `counts` (S,); `y`
-    (S, n) is the window and `pattern` (S, season) its daily pattern, for common scales.
+    `origins` are hours of the window, of which `counts` (S,) tell something of a series; `y` (S, n)
+    is the window and `pattern` (S, season) its daily pattern, for common scales.
     """
     deviations, rhythm = np.empty(y.shape), np.empty(pattern.shape)
     mean, scale = np.empty(y.shape[0]), np.empty((y.shape[0], len(BUCKETS)))

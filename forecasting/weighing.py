@@ -46,7 +46,7 @@ class _Weighed:
     error: FloatArray
     sigma2: FloatArray
     calibration: Calibration
-    counts: IntArray
+    telling: IntArray
     ages: IntArray
 
 
@@ -72,7 +72,7 @@ def weigh_panel(panel: Panel, models: Sequence[Stack], *, absent: Sequence[Mappi
             sigma2=float(found.sigma2[s]),
             grid=GridFacts(season=panel.config.seasons, first=panel.start, n=panel.hours,
                            missing=int(missing[s]), holdback=0),
-            figures={"origins": int(found.counts[s]), "left_out": _left_out_reasons(found, s),
+            figures={"origins": int(found.telling[s]), "left_out": _left_out_reasons(found, s),
                      "absent": dict(absent[s])},
             provenance={**known, "data_hash": data_hash(panel.y[s])},
         ) for s in range(panel.series)
@@ -88,6 +88,16 @@ def rolling_origins(y: FloatArray, config: EngineConfig) -> tuple[IntArray, IntA
     counts = holdbacks(y, config) // STRIDE
     most = int(counts.max(initial=0))
     return y.shape[1] - STRIDE * np.arange(most, 0, -1, dtype=np.int64), counts
+
+
+def telling_origins(y: FloatArray, counts: IntArray) -> IntArray:
+    """How many of the last `counts` (S,) origins of each row of `y` (S, n) tell something, (S,).
+
+    No more than hours were observed since the first of them: many origins are judged by the same
+    few hours where readings are sparse.
+    """
+    hours = np.arange(y.shape[1]) >= y.shape[1] - STRIDE * counts[:, None]
+    return np.asarray(np.minimum(counts, (hours & ~np.isnan(y)).sum(axis=1)), dtype=np.int64)
 
 
 def limits(low: FloatArray, high: FloatArray,
@@ -106,15 +116,15 @@ def limits(low: FloatArray, high: FloatArray,
 def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
     y, config = panel.y, panel.config
     origins, counts = rolling_origins(y, config)
-    since = y.shape[1] - STRIDE * counts
+    since, telling = y.shape[1] - STRIDE * counts, telling_origins(y, counts)
     seen = np.column_stack((np.nanmin(y, axis=1), np.nanmax(y, axis=1)))
     paths, present = _paths(panel, models, origins, limits(seen[:, 0], seen[:, 1], panel.vital))
     errors = np.stack([_bucket_errors(_errors(y, origins, since, path)) for path in paths], axis=1)
     pattern, kept = daily_pattern(y, config.season)
     of_day = mean_over_day(errors)
-    out = left_out(of_day)
+    out = left_out(of_day, telling)
     prior = prior_weights(kept ** 2, y.shape[1] - first_observed(y), config.members)
-    weights = weigh(errors, prior, present & ~out, counts, config.shrinkage)
+    weights = weigh(errors, prior, present & ~out, telling, config.shrinkage)
     point = np.empty(paths.shape[1:])
     pool.combine(paths, along_leads(weights, config.horizon), point)
     combined = _errors(y, origins, since, point)
@@ -122,8 +132,8 @@ def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
         names=config.members, present=present, left_out=out, errors=errors, of_day=of_day,
         weights=weights, seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
         sigma2=_mean_squares(combined),
-        calibration=intervals.calibrate(combined, origins, counts, y, pattern,
-                                        levels=config.levels), counts=counts, ages=unread(y))
+        calibration=intervals.calibrate(combined, origins, telling, y, pattern,
+                                        levels=config.levels), telling=telling, ages=unread(y))
 
 
 def _paths(panel: Panel, models: Sequence[Stack], origins: IntArray,

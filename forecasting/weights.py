@@ -63,6 +63,8 @@ LONG_BEGINS, LONG_FULLY = 336, 672
 
 ERROR_POWER = 4.0
 LEFT_OUT_RATIO = 1.5
+LEFT_OUT_ORIGINS = 4
+"""Fewer origins that tell something are no reason to leave anybody out."""
 
 _FIRST = np.array([first for first, _ in BUCKETS.values()], dtype=np.float64)
 _LAST = np.array([last for _, last in BUCKETS.values()], dtype=np.float64)
@@ -99,9 +101,12 @@ def mean_over_day(bucket_errors: FloatArray) -> FloatArray:
     return _ratio(total, count)
 
 
-def left_out(of_day: FloatArray) -> BoolArray:
-    """Members (S, M) whose error over the day is far beyond the median member's; NaN = unknown."""
-    limit = LEFT_OUT_RATIO * _median_known(of_day)
+def left_out(of_day: FloatArray, origins: IntArray) -> BoolArray:
+    """Members (S, M) whose error over the day is far beyond the median member's; NaN = unknown.
+
+    `origins` (S,) as in `weigh`.
+    """
+    limit = np.where(origins < LEFT_OUT_ORIGINS, np.inf, LEFT_OUT_RATIO * _median_known(of_day))
     with np.errstate(invalid="ignore"):
         return np.asarray(of_day > limit[:, None])
 
@@ -129,7 +134,7 @@ def weigh(errors: FloatArray, prior: FloatArray, counted: BoolArray, origins: In
     """Prior weights times (error / mean error) ** -power, the power shrunk by few origins.
 
     `errors` and `prior` (S, M, B); `counted` (S, M) members that are there and not left out, the
-    others get 0; `origins` (S,) the number of rolling origins. Shape (S, M, B).
+    others get 0; `origins` (S,) how many rolling origins tell something. Shape (S, M, B).
     """
     table = np.where(counted[..., None], errors, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -60,8 +60,10 @@ def test_a_bucket_without_errors_keeps_the_prior() -> None:
 def test_members_far_beyond_the_median_are_left_out() -> None:
     nan = float("nan")
     of_day = np.array([[1.0, 1.1, 1.7], [nan, nan, nan], [1.0, nan, 4.0]])
-    assert weights.left_out(of_day).tolist() == [[False, False, True], [False] * 3,
-                                                 [False, False, True]]
+    many = np.full(3, weights.LEFT_OUT_ORIGINS)
+    assert weights.left_out(of_day, many).tolist() == [[False, False, True], [False] * 3,
+                                                       [False, False, True]]
+    assert not weights.left_out(of_day, many - 1).any()
     assert "above 1.5 x" in weights.left_out_reason(1.7)
 
 
