@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from clinical.vitals import SPECS
 from providers.catalogue import CATALOGUE
-from providers.observation import Provider
 from providers.sandbox.cohort import PROFILES, cohort
 from providers.sandbox.readings import DAY_S, HOUR_S, VITAL_OF, Channel, Readings, Subject
 
