@@ -13,7 +13,7 @@ from forecasting import native_arima, native_light, native_rows, native_smoothin
 from forecasting.kernels.arima_terms import STRUCTURE
 from forecasting.kernels.linear import SPEC
 from forecasting.kernels.search import Fits
-from forecasting.native_rows import Kernels, Row, Rows, stack
+from forecasting.native_rows import Kernels, Row, Rows, numbers, stack
 from forecasting.types import Fitted, FloatArray, IntArray, Model, Values
 from forecasting.weekly import Weekly
 
@@ -39,6 +39,7 @@ class NativeMember:
     to_state(row): the state of a row as a model holds it.
     to_row(model): inverse of to_model; FitRefused for a model that the kernels cannot hold.
     stack(rows): rows as a batch, padded.
+    numbers(rows): the state of each row as bytes, whatever the rows beside it.
     """
 
     heavy: bool
@@ -51,6 +52,7 @@ class NativeMember:
     to_state: Callable[[Row], Values]
     to_row: Callable[[Model], Row]
     stack: Callable[[Sequence[Row]], Rows] = stack
+    numbers: Callable[[Rows], list[bytes]] = numbers
 
 
 def _heavy(kernels: Kernels, search: Callable[[FloatArray, tuple[int, ...]], Fits],
@@ -95,7 +97,7 @@ def _two_seasons(name: str, member: NativeMember) -> NativeMember:
     return replace(
         member, search=weekly.search, refit=weekly.refit, run=weekly.run, paths=weekly.paths,
         rolling=weekly.rolling, to_model=weekly.to_model, to_state=weekly.to_state,
-        to_row=weekly.to_row, stack=weekly.stack)
+        to_row=weekly.to_row, stack=weekly.stack, numbers=weekly.numbers)
 
 
 NATIVE = {name: _two_seasons(name, member) for name, member in _ONE_SEASON.items()}

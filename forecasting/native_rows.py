@@ -42,6 +42,14 @@ def stack(rows: Sequence[Row]) -> Rows:
     return batch
 
 
+def numbers(rows: Rows) -> list[bytes]:
+    """Each row's state as bytes, without the zeros that end it: those may be its neighbours'."""
+    states, width = np.ascontiguousarray(rows.states), rows.states.shape[1]
+    known = states[:, ::-1] != 0
+    sizes = np.where(known.any(axis=1), width - known.argmax(axis=1), 0).tolist()
+    return [state[:size].tobytes() for state, size in zip(states, sizes, strict=True)]
+
+
 def row_of(fits: Fits, s: int) -> Row:
     """Row `s` of fits; FitRefused with the reason if it is no fit."""
     if fits.status[s] != FITTED:

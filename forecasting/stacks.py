@@ -130,10 +130,10 @@ def moved(stack: Stack, panel: Panel, into: FloatArray) -> dict[int, bytes]:
     states: dict[int, bytes] = {}
     if stack.rows is not None:
         native = NATIVE[stack.member]
-        ends = native.run(panel.y[stack.index], stack.at, stack.rows)
-        into[stack.index] = native.paths(stack.rows._replace(states=ends), horizon)
-        for s, state in zip(stack.index.tolist(), ends, strict=True):
-            states[s] = state[state != 0].tobytes()     # rows are padded with 0 to a common width
+        ends = stack.rows._replace(
+            states=native.run(panel.y[stack.index], stack.at, stack.rows))
+        into[stack.index] = native.paths(ends, horizon)
+        states |= zip(stack.index.tolist(), native.numbers(ends), strict=True)
     for s, document in stack.slow.items():
         since = hour_of(panel.start, document.grid.cutoff)
         new = members.update(document, panel.y[s, since:])

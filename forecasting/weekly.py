@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from forecasting.kernels.search import Fits
-from forecasting.native_rows import Row, Rows, stack
+from forecasting.native_rows import Row, Rows, numbers, stack
 from forecasting.types import Fitted, FloatArray, IntArray, Model, Values
 
 # Chosen on the last 48 and the 48 before them of M4 Hourly's training hours: see docs/engine.md.
@@ -198,6 +198,14 @@ class Weekly:
             patterns[s, :part[1].size] = part[1]
         places = np.array([part[2] for part in parts], dtype=np.int64)
         return _joined(own, _Weeks(seasons, patterns, places))
+
+    def numbers(self, rows: Rows) -> list[bytes]:
+        """As the member's, with the places of rows that have a long season."""
+        own, weeks = self._parted(rows)
+        if weeks is None:
+            return numbers(own)
+        return [state + place.tobytes() if season else state for state, season, place in zip(
+            numbers(own), weeks.seasons, weeks.places, strict=True)]
 
     def _row_parts(self, row: Row) -> tuple[Row, FloatArray, int]:
         spec, params, state = row

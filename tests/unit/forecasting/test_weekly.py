@@ -10,6 +10,7 @@ from forecasting.config import EngineConfig
 from forecasting.documents import dumps, loads
 from forecasting.members import Provenance, fit, forecast, update
 from forecasting.native import NATIVE, Rows
+from forecasting.native_rows import numbers
 from forecasting.types import FloatArray
 from forecasting.weekly import contrast, long_season
 
@@ -133,3 +134,19 @@ def test_models_with_and_without_a_week_make_one_batch() -> None:
     paths = native.paths(rows, 48)
     for s, each in enumerate(fits):
         assert np.allclose(paths[s], native.paths(Rows(*each[:3]), 48)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["arima", "ets", "theta", "tbats", "profile", "revert"])
+def test_the_numbers_of_a_state_do_not_hang_on_the_rows_beside_it(name: str) -> None:
+    native, flat = NATIVE[name], np.random.default_rng(3).standard_normal(HOURS)
+    rows = [native.to_row(native.to_model(native.search(y[None], seasons), 0))
+            for y, seasons in ((weeks(), SEASONS), (flat, SEASONS), (weeks(), (24,)))]
+    alone = [native.numbers(native.stack([row]))[0] for row in rows]
+    assert native.numbers(native.stack(rows)) == alone and len(set(alone)) == 3
+
+
+def test_states_differ_by_where_their_numbers_stand() -> None:
+    states = np.array([[1.0, 0.0, 2.0], [1.0, 2.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+    first, second, third, none = numbers(
+        Rows(np.zeros((4, 1), dtype=np.int64), np.zeros((4, 0)), states))
+    assert first != second == third and none == b""
