@@ -15,15 +15,17 @@ from api.access_log import keep_codes_out
 from api.cache import BriefCache
 from api.headers import SecurityHeaders
 from api.pages.render import STATIC_FOLDER
-from api.routes import connections, health, models, pages, patients, session
+from api.routes import connections, health, models, pages, patients, session, webhooks
 from api.security import Logins, Tokens
 from api.settings import ApiSettings
 from api.throttle import LoginThrottle
 from registry.people import People
 from registry.reading import open_reading
+from registry.webhooks import Inbox
 from vitalcast.errors import UserError
 from vitalcast.linking import Linking
 from vitalcast.settings import load_settings
+from vitalcast.webhook_secrets import SecretsOf
 
 RECENT_FORECASTS = 4096   # about 5 kB each
 
@@ -49,13 +51,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.recent_forecasts = BriefCache[bytes](
         seconds=settings.forecast_age_s, size=RECENT_FORECASTS, clock=time.monotonic)
     app.state.people = People(settings.database_url)
+    app.state.inbox = Inbox(settings.database_url)
     app.state.linking = Linking(settings.vendors)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)
     app.state.logins = Logins(reading, throttle)
     app.add_middleware(SecurityHeaders)
     problems.install(app)
-    for room in (health, session, patients, connections, models, pages):
+    for room in (health, session, patients, connections, webhooks, models, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app
@@ -71,6 +74,7 @@ def from_environment() -> FastAPI:
     return create_app(ApiSettings(
         database_url=settings.database_url, secret_key=settings.secret_key,
         token_minutes=settings.token_minutes, vendors=settings,
+        webhook_secrets=SecretsOf(settings), webhook_most_bytes=settings.webhook_most_bytes,
     ))
 
 
@@ -79,4 +83,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.reading.close()
     app.state.people.close()
+    app.state.inbox.close()
     app.state.linking.close()

@@ -9,6 +9,10 @@ ApiError
   NoForecastError       there is no forecast or severity yet
   EntryInFutureError    a clinical entry for a time that has not come
   HorizonTooLongError   more hours were asked than are stored
+  WebhookUnknownError   no such webhook is set up, or its address is wrong
+  WebhookRefusedError   the webhook is not signed by its vendor
+  WebhookTooLargeError  the webhook's body is larger than it may be
+  WebhookSlowError      the webhook's body did not come in time
 """
 
 
@@ -50,3 +54,19 @@ class HorizonTooLongError(ApiError):
 
 class EntryInFutureError(ApiError):
     """effective_at lies in the future: send when it was found, or leave it out for now."""
+
+
+class WebhookUnknownError(ApiError):
+    """There is no such webhook here; correct the address, or set VITALCAST_WEBHOOK_… first."""
+
+
+class WebhookRefusedError(ApiError):
+    """The webhook's signature or secret is not its vendor's; nothing was stored."""
+
+
+class WebhookTooLargeError(ApiError):
+    """The webhook is larger than VITALCAST_WEBHOOK_MOST_BYTES; nothing was stored."""
+
+
+class WebhookSlowError(ApiError):
+    """The webhook's body did not come in time; send it again."""

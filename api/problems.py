@@ -51,6 +51,10 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NoForecastError: Kind(404, "nothing-yet", "Nothing computed yet"),
     errors.EntryInFutureError: Kind(422, "entry-in-future", "Entry in the future"),
     errors.HorizonTooLongError: Kind(422, "horizon-too-long", "Horizon too long"),
+    errors.WebhookUnknownError: Kind(404, "webhook-unknown", "No such webhook"),
+    errors.WebhookRefusedError: Kind(401, "webhook-refused", "Webhook not verified"),
+    errors.WebhookTooLargeError: Kind(413, "webhook-too-large", "Webhook too large"),
+    errors.WebhookSlowError: Kind(408, "webhook-slow", "Webhook too slow"),
 }
 
 HOST_TELLING = (database.DatabaseUnreachable, database.NotMigrated)

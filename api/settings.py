@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from providers.webhooks import WebhookSecrets
 from vitalcast.settings import Settings
 
 SECRET_BYTES = 32
@@ -16,9 +17,13 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """`forecast_age_s`: so long a forecast may be answered again without asking the database.
+    """What the application needs of the settings.
+
+    `forecast_age_s`: so long a forecast may be answered again without asking the database.
 
     `vendors`: what linking accounts needs; without it none can be linked here.
+
+    `webhook_secrets`: asked with each webhook, since Google's keys change.
     """
 
     database_url: str
@@ -28,6 +33,8 @@ class ApiSettings:
     login_window_s: int = 300
     forecast_age_s: float = 2.0
     vendors: Settings | None = None
+    webhook_secrets: Callable[[], WebhookSecrets] = WebhookSecrets
+    webhook_most_bytes: int = 10 * 2**20
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:

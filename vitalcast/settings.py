@@ -66,6 +66,29 @@ class Settings(BaseSettings):
         description="fitting processes per training shard; 0 = cores ÷ shards")]
     retain_days: Annotated[int, Field(
         default=90, ge=1, description="days that model documents nobody needs are kept")]
+    webhook_google_health: Annotated[str, Field(
+        default="", repr=False,
+        description="what Google sends as Authorization with its webhooks; empty = none come")]
+    webhook_google_health_keyset: Annotated[str, Field(
+        default="", description="file of Google's public webhook keyset, as Google publishes it")]
+    webhook_oura: Annotated[str, Field(
+        default="", repr=False,
+        description="secret that Oura signs its webhooks with; empty = none come")]
+    webhook_oura_token: Annotated[str, Field(
+        default="", repr=False,
+        description="verification token of the Oura subscriptions; empty = none can be made")]
+    webhook_terra: Annotated[str, Field(
+        default="", repr=False,
+        description="secret that Terra signs its webhooks with; empty = none come")]
+    webhook_withings: Annotated[str, Field(
+        default="", repr=False,
+        description="last part of the address that Withings notifies; empty = none come")]
+    webhook_garmin: Annotated[str, Field(
+        default="", repr=False,
+        description="last part of the address that Garmin pushes to; empty = none come")]
+    webhook_most_bytes: Annotated[int, Field(
+        default=10 * 2**20, ge=1024, le=256 * 2**20,
+        description="a larger webhook is refused")]
     token_minutes: Annotated[int, Field(
         default=60, ge=1, le=1440, description="how long an API login lasts")]
 

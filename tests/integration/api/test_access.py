@@ -15,7 +15,8 @@ from tests.clinic import HORIZON, PASSWORD
 from tests.serving import Client, served
 
 OPEN = {"/healthz", "/readyz", "/v1/token", "/login", "/logout", "/docs", "/openapi.json",
-        "/docs/oauth2-redirect"}
+        "/docs/oauth2-redirect", "/v1/webhooks/oura", "/v1/webhooks/{provider}",
+        "/v1/webhooks/{provider}/{secret}"}
 
 
 # --- who gets in --------------------------------------------------------------------------

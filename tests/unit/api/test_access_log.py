@@ -11,6 +11,8 @@ LINE = '%s - "%s %s HTTP/%s" %d'
 
 @pytest.mark.parametrize(("path", "logged"), [
     ("/v1/connections/oura/callback?state=s3cret&code=s3cret", "/v1/connections/oura/callback"),
+    ("/v1/webhooks/withings/s3cret", "/v1/webhooks/withings/…"),
+    ("/v1/webhooks/oura?verification_token=s3cret", "/v1/webhooks/oura"),
     ("/v1/patients?limit=5", "/v1/patients?limit=5")])
 def test_state_and_code_are_not_logged(
         caplog: pytest.LogCaptureFixture, path: str, logged: str) -> None:
