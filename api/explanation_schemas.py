@@ -37,7 +37,7 @@ class MakingOut(BaseModel):
     model_config = with_example(_MAKING)
 
     made_by: Annotated[str, Field(
-        description="search (of the structure), refit (of the parameters) or update")]
+        description="search (of the structure) or refit (of the parameters)")]
     engine: str
     searched_at: Annotated[AwareDatetime, Field(
         description="end of the window on which the structure was searched")]

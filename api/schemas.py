@@ -223,7 +223,7 @@ class ModelOut(BaseModel):
     member: str
     engine: str
     cutoff: AwareDatetime
-    made_by: Annotated[str, Field(description="search, refit or update")]
+    made_by: Annotated[str, Field(description="search or refit")]
     alias: str | None
 
 

@@ -14,11 +14,11 @@ from forecasting.config import LIGHT, EngineConfig
 from forecasting.documents import Document, read_hour
 from forecasting.types import FloatArray
 
-MadeBy = Literal["search", "refit", "update"]
+MadeBy = Literal["search", "refit"]
 SEARCH: Literal["search"] = "search"
 REFIT: Literal["refit"] = "refit"
-UPDATE: Literal["update"] = "update"
 
+NO_EARLIER = "no earlier document"
 DRIFT_MIN_OBSERVED = 6
 
 
@@ -26,7 +26,7 @@ DRIFT_MIN_OBSERVED = 6
 class Plan:
     """What to do for one member of one series.
 
-    `document` is the earlier one, to warm-start from, to keep, or to stand in for a failed fit;
+    `document` is the earlier one, to warm-start from or to stand in for a failed fit;
     `document_id` the id that it is stored under. `why` is the reason for a search.
     """
 
@@ -80,7 +80,7 @@ def has_drifted(errors: FloatArray, sigma2: float, policy: Policy) -> bool:
 def _reason(member: str, earlier: Document | None, end: datetime, hours: int,
             config: EngineConfig, policy: Policy, failed: bool, drifted: bool) -> str:
     if earlier is None:
-        return "no earlier document"
+        return NO_EARLIER
     if not _same_configuration(member, earlier, hours, config):
         return "the configuration has changed"
     if member in LIGHT:

@@ -21,7 +21,7 @@ from forecasting.kernels.search import Fits
 from forecasting.members import Provenance
 from forecasting.native import NATIVE, Row, Rows
 from forecasting.panel import Panel
-from forecasting.policy import REFIT, SEARCH, UPDATE, MadeBy, Plan, searched_at
+from forecasting.policy import NO_EARLIER, REFIT, SEARCH, MadeBy, Plan, searched_at
 from forecasting.stacks import Stack
 from forecasting.types import FitRefused, Values
 from forecasting.weighing import weigh_panel
@@ -30,7 +30,7 @@ from forecasting.workers import FAILED, FITTED, TOO_LITTLE_DATA, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one plan. `document` is what the fit made, or what an update keeps.
+    """What became of one plan. `document` is what the fit made.
 
     `made_by` is what was done in the end: a refit may have become a search. `cpu_seconds` is the
     series' share of the batch.
@@ -47,7 +47,7 @@ class Outcome:
 class TrainedSeries:
     """One series: outcomes by planned member, the documents that it goes on with, their ensemble.
 
-    `members` are new, kept and given documents, and earlier ones that stand in for failed fits.
+    `members` are new and given documents, and earlier ones that stand in for failed fits.
     `ensemble` is None for the `reason` given.
     """
 
@@ -114,7 +114,7 @@ def _train_chunk(panel: Panel, plans: Sequence[Mapping[str, Plan]],
     works = [_trained(member, plans, facts) for member in panel.config.members]
     outcomes = [{work.member: work.outcomes[s] for work in works if s in work.outcomes}
                 for s in range(panel.series)]
-    others = [{**dict(given[s]), **_kept(plans[s], outcomes[s])} for s in range(panel.series)]
+    others = [{**dict(given[s]), **_stand_ins(plans[s], outcomes[s])} for s in range(panel.series)]
     members = [{**others[s], **_made(outcomes[s])} for s in range(panel.series)]
     reasons = [_reasons(outcomes[s], members[s], absent[s]) for s in range(panel.series)]
     ensembles = _weighed(panel, works, others, reasons, members, provenance)
@@ -145,14 +145,12 @@ def _trained(member: str, plans: Sequence[Mapping[str, Plan]], facts: _Facts) ->
 
 
 def _sort(work: _Work, refused: Mapping[int, str]) -> None:
-    """Refusals and kept documents become outcomes, the others go to refit or search."""
+    """Refusals become outcomes, the others go to refit or search."""
     for s, plan in work.plans.items():
         if s in refused:
             work.ended[s] = TOO_LITTLE_DATA, refused[s], plan.made_by, None
-        elif plan.made_by == UPDATE and plan.document is not None:
-            work.ended[s] = FITTED, "", UPDATE, plan.document
         elif plan.made_by == SEARCH or plan.document is None or work.member in LIGHT:
-            work.notes[s] = plan.why if plan.document is not None else ""
+            work.notes[s] = "" if plan.why == NO_EARLIER else plan.why
         else:
             try:
                 work.warm[s] = NATIVE[work.member].to_row(plan.document)
@@ -236,16 +234,11 @@ def _with_stand_in(why: str, status: Status, plan: Plan) -> str:
     return f"{why}; its document of {plan.document.grid.cutoff:%Y-%m-%d %H:%M} UTC stands in"
 
 
-def _kept(plans: Mapping[str, Plan], outcomes: Mapping[str, Outcome]) -> dict[str, Document]:
-    """Earlier documents that go on: kept by plan, or standing in for a failed fit."""
-    kept = {}
-    for name, outcome in outcomes.items():
-        document = plans[name].document
-        goes_on = outcome.status == FAILED or (
-            outcome.status == FITTED and outcome.made_by == UPDATE)
-        if goes_on and document is not None:
-            kept[name] = document
-    return kept
+def _stand_ins(plans: Mapping[str, Plan], outcomes: Mapping[str, Outcome]) -> dict[str, Document]:
+    """Earlier documents that stand in for failed fits."""
+    earlier = {name: plans[name].document for name, outcome in outcomes.items()
+               if outcome.status == FAILED}
+    return {name: document for name, document in earlier.items() if document is not None}
 
 
 def _made(outcomes: Mapping[str, Outcome]) -> dict[str, Document]:

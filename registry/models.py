@@ -133,7 +133,7 @@ class FitRow:
     """Outcome of one fit: fitted, failed, timeout, too_little_data or switched_off.
 
     config_hash  of what the training depends on
-    made_by      search, refit, or update where the earlier document goes on; None: no fit
+    made_by      search or refit; None: no fit
     """
 
     patient_id: str

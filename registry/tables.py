@@ -243,7 +243,7 @@ model_documents = Table(
     Column("engine", Text, nullable=False),
     Column("cutoff", UTCTime, nullable=False, comment="end of the data it was fitted to"),
     Column("parent_id", Text, comment="the previous document of that member"),
-    Column("made_by", Text, nullable=False, comment="search, refit or update"),
+    Column("made_by", Text, nullable=False, comment="search or refit"),
     Column("document", Text, nullable=False, comment="JSON, byte for byte as hashed"),
     Column("created_at", UTCTime, nullable=False, server_default=NOW),
     # Series with the same readings have the same document, and each its own row.
@@ -281,7 +281,7 @@ fits = Table(
     Column("cpu_seconds", Double),
     Column("host", Text),
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
-    Column("made_by", Text, comment="search, refit or update; null where nothing was fitted"),
+    Column("made_by", Text, comment="search or refit; null where nothing was fitted"),
     PrimaryKeyConstraint("patient_id", "vital", "member", "cutoff"),
 )
 

@@ -75,7 +75,7 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
 
     `ensembles` are the series with a new model. A run that goes on after a killed one counts the
     series of both: whoever waits for new models has to be told of all of them. The rest counts
-    fits, in all and by member: `searched`, `refitted` or `kept`; `capped`, which hit a limit of
+    fits, in all and by member: `searched` or `refitted`; `capped`, which hit a limit of
     steps; `fallback`, which were to be refitted and had to be searched.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)

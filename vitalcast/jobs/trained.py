@@ -9,14 +9,14 @@ from typing import Any
 
 from forecasting.documents import ENSEMBLE, Document, document_id, dumps
 from forecasting.ensemble import champion
-from forecasting.policy import REFIT, SEARCH, UPDATE, Plan
+from forecasting.policy import REFIT, SEARCH, Plan
 from forecasting.training import Outcome, TrainedSeries
 from forecasting.workers import FAILED, FITTED, TIMEOUT, TOO_LITTLE_DATA
 from registry.models import AliasRow, DocumentRow, FitRow, StoredDocument
 
 _HOST = platform.node()
 OUTCOMES = (FITTED, FAILED, TIMEOUT, TOO_LITTLE_DATA)
-MADE_BY = {SEARCH: "searched", REFIT: "refitted", UPDATE: "kept"}
+MADE_BY = {SEARCH: "searched", REFIT: "refitted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def _add(rows: Rows, one: Training) -> None:
 
 def _stored(rows: Rows, one: Training, member: str, outcome: Outcome) -> str:
     """The id of the document that a member goes on with; a new one is added to the rows."""
-    if outcome.status != FITTED or outcome.made_by == UPDATE:
+    if outcome.status != FITTED:
         return one.earlier[member].document_id
     row = _document(one, one.made.members[member], outcome.made_by)
     rows.documents.append(row)

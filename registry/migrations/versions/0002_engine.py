@@ -17,7 +17,9 @@ def upgrade() -> None:
     op.drop_table("model_states")
     op.add_column("fits", sa.Column(
         "made_by", sa.Text(), nullable=True,
-        comment="search, refit or update; null where nothing was fitted"))
+        comment="search or refit; null where nothing was fitted"))
+    op.alter_column("model_documents", "made_by", comment="search or refit",
+                    existing_comment="search, refit or update", existing_nullable=False)
     op.drop_index("ix_observations_series", "observations")
     op.create_index("ix_observations_series", "observations", _SERIES,
                     postgresql_include=_CHOSEN_BY)
@@ -39,6 +41,8 @@ def downgrade() -> None:
     op.drop_index("ix_observations_nights", "observations")
     op.drop_index("ix_observations_series", "observations")
     op.create_index("ix_observations_series", "observations", _SERIES)
+    op.alter_column("model_documents", "made_by", comment="search, refit or update",
+                    existing_comment="search or refit", existing_nullable=False)
     op.drop_column("fits", "made_by")
     op.create_table(
         "model_states",

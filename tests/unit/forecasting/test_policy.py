@@ -51,6 +51,12 @@ def test_a_structure_is_searched_for_a_reason(found: Plan, said: str) -> None:
     assert found.made_by == "search" and said in found.why
 
 
+@pytest.mark.parametrize("config", [
+    EngineConfig(horizon=48), EngineConfig(members=("ets", "profile"))])
+def test_a_structure_outlasts_other_members_and_horizons(config: EngineConfig) -> None:
+    assert planned(a_document(), config=config).made_by == "refit"
+
+
 def test_a_search_that_hit_its_cap_is_not_repeated_at_once() -> None:
     figures = {**a_document().figures, "capped": True}
     assert planned(a_document(figures=figures)).made_by == "refit"

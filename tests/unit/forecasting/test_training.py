@@ -15,7 +15,9 @@ from forecasting.config import HEAVY, EngineConfig
 from forecasting.documents import document_id, dumps, loads
 from forecasting.ensemble import Stored, fit_ensemble, forecast_ensemble, forecast_panel
 from forecasting.fitting import fit_window
+from forecasting.kernels.search import NO_FIT, Fits
 from forecasting.members import Provenance, fit
+from forecasting.native import NATIVE
 from forecasting.panel import Panel
 from forecasting.policy import Plan
 from forecasting.training import TrainedSeries, train_panel
@@ -152,12 +154,22 @@ def test_a_refit_that_fails_is_searched_in_the_same_call(first: list[TrainedSeri
     assert made.members["ets"].figures["warm_start_from"] is None
 
 
-def test_an_update_keeps_the_document(first: list[TrainedSeries]) -> None:
-    old = first[0].members["ets"]
-    made = trained(panel_of(rows()[:1, 1:], first=1), [{
-        "ets": Plan(made_by="update", document=old), "last_value": SEARCH}])[0]
-    assert made.members["ets"] is old and made.outcomes["ets"].made_by == "update"
-    assert made.ensemble is not None and "ets" in made.ensemble.parameters["errors"]
+def test_the_earlier_document_stands_in_for_a_failed_fit(
+    first: list[TrainedSeries], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing(y: FloatArray, seasons: tuple[int, ...]) -> Fits:
+        fits = native.search(y, seasons)
+        return fits._replace(status=np.full(len(y), NO_FIT))
+
+    native, old = NATIVE["ets"], first[0].members["ets"]
+    monkeypatch.setitem(NATIVE, "ets", replace(native, search=nothing))
+    made = trained(panel_of(rows()[:2, 1:], first=1), [
+        {"ets": Plan(made_by="search", document=old), "last_value": SEARCH},
+        {"ets": SEARCH, "last_value": SEARCH}])
+    assert [one.outcomes["ets"].status for one in made] == ["failed", "failed"]
+    assert made[0].members["ets"] is old and "stands in" in made[0].outcomes["ets"].reason
+    assert made[0].ensemble is not None and "ets" in made[0].ensemble.parameters["errors"]
+    assert made[1].ensemble is not None and "failed" in made[1].ensemble.figures["absent"]["ets"]
 
 
 def test_given_documents_and_reasons_join_in(first: list[TrainedSeries]) -> None:
