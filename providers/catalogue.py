@@ -68,7 +68,8 @@ CATALOGUE: dict[Provider, Entry] = {
         endpoints=Endpoints(
             api="https://wbsapi.withings.net",
             authorise="https://account.withings.com/oauth2_user/authorize2",
-            token="https://wbsapi.withings.net/v2/oauth2"),
+            token="https://wbsapi.withings.net/v2/oauth2",
+            revoke="https://wbsapi.withings.net/v2/oauth2"),
         limit=RateLimit(calls=120, period_s=60),
         scopes={
             "user.info": (),
@@ -82,6 +83,7 @@ CATALOGUE: dict[Provider, Entry] = {
             spo2=Coverage.CONTINUOUS),
         client=withings.WithingsClient, judge=withings.judge, resources=withings.RESOURCES,
         pkce=False, sandbox_token_path="/v2/oauth2",
+        sandbox_revoke_path="/v2/oauth2",
     ),
     Provider.GOOGLE_HEALTH: Entry(
         endpoints=Endpoints(

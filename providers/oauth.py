@@ -78,13 +78,12 @@ class _Dialect:
     authorise: Mapping[str, str] = field(default_factory=dict)
     token: Mapping[str, str] = field(default_factory=dict)
     enveloped: bool = False
-    revoked_by: str = "token"
 
 
 _DIALECTS = {
     Provider.WITHINGS: _Dialect(separator=",", token={"action": "requesttoken"}, enveloped=True),
     Provider.GOOGLE_HEALTH: _Dialect(authorise={"access_type": "offline", "prompt": "consent"}),
-    Provider.OURA: _Dialect(revoked_by="access_token"),
+    Provider.OURA: _Dialect(),
 }
 
 
@@ -133,26 +132,6 @@ def refresh(config: OAuthConfig, refresh_token: str, *,
             config.token_url, refresh_token=refresh_token, allow_redirects=False,
             **_DIALECTS[config.provider].token))
     return _token_set({"refresh_token": refresh_token} | token, asked_at, scopes=())
-
-
-def revoke(config: OAuthConfig, access_token: str, refresh_token: str) -> bool:
-    """End the patient's consent at the vendor; False where only the patient can do that.
-
-    Google ends it by either token and Oura by the access token, even where that has expired; a
-    token that the vendor no longer knows is as good as ended. Raises TransportError or
-    VendorUnavailable.
-    """
-    if config.revoke_url is None:
-        return False
-    field_ = _DIALECTS[config.provider].revoked_by
-    token = access_token if field_ == "access_token" else refresh_token
-    try:
-        answer = requests.post(config.revoke_url, data={field_: token}, timeout=_TIMEOUT_S,
-                               allow_redirects=False)
-    except requests.RequestException as error:
-        raise TransportError(f"revocation: {type(error).__name__}") from None
-    _checked(answer)
-    return True
 
 
 def _session(config: OAuthConfig) -> Any:

@@ -129,6 +129,14 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPair:
+    """Both tokens of a link, in the open."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToken:
     """An access token and the version of the pair it belongs to."""
 
@@ -215,8 +223,8 @@ def conclude(conn: Transaction, connection: Connection, status: str) -> None:
 
 
 def revoking(engine: Engine, cipher: TokenCipher, connection_id: str,
-             revoke: Callable[[str, str], None]) -> None:
-    """End a link: `revoke` (access token, refresh token) tells the vendor, then the tokens go.
+             revoke: Callable[[TokenPair], None]) -> None:
+    """End a link: `revoke` tells the vendor, then the tokens go.
 
     A refresh that runs at the same time comes before or finds nothing left. Once more changes
     nothing. NotFound without such a link.
@@ -226,7 +234,8 @@ def revoking(engine: Engine, cipher: TokenCipher, connection_id: str,
         if row is None:
             raise NotFound(f"there is no connection {connection_id}")
         if row.refresh_enc is not None:
-            revoke(cipher.decrypt(row.access_enc), cipher.decrypt(row.refresh_enc))
+            revoke(TokenPair(access_token=cipher.decrypt(row.access_enc),
+                             refresh_token=cipher.decrypt(row.refresh_enc)))
         conn.execute(text(_REVOKE), {"connection_id": connection_id})
 
 

@@ -41,7 +41,9 @@ LEFT JOIN LATERAL (SELECT max(cycle) AS last_fetch FROM fetches x
                    WHERE x.connection_id = c.connection_id AND x.outcome = 'complete') f ON true
 WHERE c.patient_id = :patient ORDER BY c.connection_id"""
 
-_WHOSE = "SELECT patient_id, provider FROM connections WHERE connection_id = :connection_id"
+_WHOSE = """
+SELECT patient_id, provider, provider_user_id FROM connections
+WHERE connection_id = :connection_id"""
 
 
 class ConsentOver(RegistryError):
@@ -87,6 +89,15 @@ class Linked:
     last_fetch: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Whose account a link is, here and at the vendor."""
+
+    patient_id: str
+    provider: str
+    provider_user_id: str | None
+
+
 def require_linkable(conn: Connection, access: Access, patient_id: str) -> None:
     """PatientNotFound unless it is a doctor's own patient, or an operator or a service asks."""
     if not _linkable(conn, access, patient_id):
@@ -122,14 +133,14 @@ def links_of(conn: Connection, access: Access, patient_id: str) -> list[Linked]:
             for row in conn.execute(text(_LINKS), {"patient": patient_id})]
 
 
-def owner_of(conn: Connection, access: Access, connection_id: str) -> tuple[str, str]:
-    """Patient and provider of a link. ConnectionNotFound also where it may not be seen."""
+def owner_of(conn: Connection, access: Access, connection_id: str) -> Owner:
+    """Whose link that is. ConnectionNotFound also where it may not be seen."""
     if NUL in connection_id:
         raise ConnectionNotFound
     row = conn.execute(text(_WHOSE), {"connection_id": connection_id}).first()
     if row is None or not _linkable(conn, access, row.patient_id):
         raise ConnectionNotFound
-    return row.patient_id, row.provider
+    return Owner(**row._mapping)
 
 
 def _linkable(conn: Connection, access: Access, patient_id: str) -> bool:

@@ -14,9 +14,10 @@ from clinical.vitals import Vital
 from providers.catalogue import CATALOGUE
 from providers.errors import ProviderError
 from providers.identity import account_of
-from providers.oauth import authorisation_url, exchange_code, revoke
+from providers.oauth import authorisation_url, exchange_code
 from providers.observation import Provider
-from registry.connections import revoking, save_connection
+from providers.revocation import revoke
+from registry.connections import TokenPair, revoking, save_connection
 from registry.consents import (
     ConsentOver,
     Linked,
@@ -104,12 +105,13 @@ class Linking:
         """
         system = self._system
         with transaction(system.engine) as conn:
-            _, provider = owner_of(conn, access, connection_id)
+            owner = owner_of(conn, access, connection_id)
         told: list[bool] = []
 
-        def tell(access_token: str, refresh_token: str) -> None:
+        def tell(tokens: TokenPair) -> None:
             try:
-                told.append(revoke(system.oauth(Provider(provider)), access_token, refresh_token))
+                config = system.oauth(Provider(owner.provider))
+                told.append(revoke(config, tokens, owner.provider_user_id))
             except ProviderError:
                 told.append(False)
 

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,8 +99,12 @@ def data_endpoint(world: World, dialect: Dialect, handler: Handler) -> Endpoint:
     return endpoint
 
 
-def token_endpoint(world: World, dialect: Dialect, handler: TokenHandler) -> Endpoint:
-    """A token route: client credentials by HTTP Basic or in the form."""
+def token_endpoint(world: World, dialect: Dialect, handler: TokenHandler, *,
+                   signed: Sequence[str] = ()) -> Endpoint:
+    """A token route: client credentials by HTTP Basic or in the form.
+
+    Requests whose `action` is in `signed` carry a signature instead, which the handler checks.
+    """
 
     async def endpoint(request: Request) -> Response:
         params = {**await _params(request), **_basic(request)}
@@ -108,7 +112,8 @@ def token_endpoint(world: World, dialect: Dialect, handler: TokenHandler) -> End
 
         def answer() -> Answer:
             try:
-                _check_client(world, params)
+                if params.get("action") not in signed:
+                    _check_client(world, params)
                 return handler(world, params)
             except GrantError as error:
                 return dialect.grant_refused(error)

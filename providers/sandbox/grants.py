@@ -97,6 +97,7 @@ class Grants:
         self._code_lifetime_s = code_lifetime_s
         self._saved = saved
         self._codes: dict[str, tuple[Consent, float]] = {}
+        self._nonces: set[str] = set()
         self._access: dict[str, Token] = {}
         self._refresh: dict[str, Token] = {}
 
@@ -149,12 +150,28 @@ class Grants:
         known = self._access.get(token) or self._refresh.get(token)
         if known is None or known.provider is not provider:
             return False
+        self.end(provider, known.subject_id)
+        return True
+
+    def end(self, provider: Provider, subject_id: str) -> None:
+        """End a patient's consent: every token of it is dead."""
         self._access, self._refresh = (
             {name: one for name, one in tokens.items()
-             if (one.provider, one.subject_id) != (provider, known.subject_id)}
+             if (one.provider, one.subject_id) != (provider, subject_id)}
             for tokens in (self._access, self._refresh))
         self._saved()
-        return True
+
+    def nonce(self) -> str:
+        """A word to sign, good once."""
+        word = secrets.token_urlsafe(16)
+        self._nonces.add(word)
+        return word
+
+    def spend_nonce(self, word: str) -> bool:
+        """Whether that word was handed out and not used yet."""
+        known = word in self._nonces
+        self._nonces.discard(word)
+        return known
 
     def document(self) -> dict[str, Any]:
         """The tokens as JSON values, for the state file."""

@@ -5,6 +5,7 @@ watch's intraday series, nights of a sleep mat by `v2/sleep`. Windows include bo
 """
 
 import hashlib
+import hmac
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,8 @@ DIALECT = Dialect(
 
 
 def _token(world: World, params: Mapping[str, str]) -> Answer:
+    if params.get("action") == "revoke":
+        return _revoked(world, params)
     if params.get("action") != "requesttoken":
         raise GrantError("invalid_request", "unknown action")
     issued = issue(world, Provider.WITHINGS, params)
@@ -102,6 +105,32 @@ def _token(world: World, params: Mapping[str, str]) -> Answer:
         "userid": str(world.user_number(issued.subject_id)),
         "access_token": issued.access_token, "refresh_token": issued.refresh_token,
         "expires_in": issued.expires_in, "scope": issued.scope, "token_type": "Bearer"}})
+
+
+def _revoked(world: World, params: Mapping[str, str]) -> Answer:
+    """A consent ended by the application, which signs a nonce instead of sending its secret."""
+    if not world.grants.spend_nonce(params.get("nonce", "")):
+        raise GrantError("invalid_request", "invalid nonce")
+    _check_signature(world, params, "nonce")
+    for subject_id in world.subjects:
+        if str(world.user_number(subject_id)) == params.get("userid"):
+            world.grants.end(Provider.WITHINGS, subject_id)
+            return Answer(body={"status": 0, "body": {}})
+    raise GrantError("invalid_request", "unknown userid")
+
+
+def _nonce(world: World, params: Mapping[str, str]) -> Answer:
+    if params.get("action") != "getnonce":
+        raise GrantError("invalid_request", "unknown action")
+    _check_signature(world, params, "timestamp")
+    return Answer(body={"status": 0, "body": {"nonce": world.grants.nonce()}})
+
+
+def _check_signature(world: World, params: Mapping[str, str], once: str) -> None:
+    signed = ",".join(params.get(name, "") for name in ("action", "client_id", once))
+    expected = hmac.new(world.settings.client_secret.encode(), signed.encode(), "sha256")
+    if not hmac.compare_digest(expected.hexdigest(), params.get("signature", "")):
+        raise GrantError("invalid_client", "wrong signature")
 
 
 def _by_action(actions: Mapping[str, Callable[[Call], dict[str, Any]]]) -> Handler:
@@ -318,7 +347,10 @@ def routes(world: World) -> list[Route]:
     }
     return [
         Route(f"{_PREFIX}/authorize", authorise_endpoint(world, Provider.WITHINGS)),
-        Route(f"{_PREFIX}/v2/oauth2", token_endpoint(world, DIALECT, _token), methods=["POST"]),
+        Route(f"{_PREFIX}/v2/oauth2", token_endpoint(
+            world, DIALECT, _token, signed=("revoke",)), methods=["POST"]),
+        Route(f"{_PREFIX}/v2/signature", token_endpoint(
+            world, DIALECT, _nonce, signed=("getnonce",)), methods=["POST"]),
         *(Route(_PREFIX + path, data_endpoint(world, DIALECT, _by_action(actions)),
                 methods=["GET", "POST"])
           for path, actions in services.items()),

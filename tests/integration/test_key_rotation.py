@@ -39,7 +39,7 @@ def linked(engine: Engine) -> Engine:
             save_connection(conn, TokenCipher([OLD]), patient_id=name, provider="oura",
                             tokens=Tokens(access_token=f"access-{name}",
                                           refresh_token=f"refresh-{name}"))
-    revoking(engine, TokenCipher([OLD]), "oura:p6", lambda _access, _refresh: None)
+    revoking(engine, TokenCipher([OLD]), "oura:p6", lambda _pair: None)
     return engine
 
 

@@ -252,7 +252,8 @@ def test_a_revoked_link_keeps_no_tokens_and_frees_the_account(
         linked: Engine, cipher: TokenCipher) -> None:
     told: list[tuple[str, str]] = []
     for _ in range(2):
-        revoking(linked, cipher, LINK, lambda access, refresh: told.append((access, refresh)))
+        revoking(linked, cipher, LINK,
+                 lambda pair: told.append((pair.access_token, pair.refresh_token)))
     assert told == [("access-1", "refresh-1")]
     assert status(linked) == "revoked"
     with pytest.raises(ConsentRevoked, match="connect the account again"):
@@ -268,7 +269,7 @@ def test_a_fetch_under_way_ends_when_the_link_does(linked: Engine, cipher: Token
                                                    vendor: Vendor) -> None:
     session = StoredTokens(linked, cipher, LINK, vendor.refresh)
     assert session.access_token() == "access-1"
-    revoking(linked, cipher, LINK, lambda _access, _refresh: None)
+    revoking(linked, cipher, LINK, lambda _pair: None)
     with pytest.raises(ConsentRevoked):
         session.refresh("access-1")
     assert vendor.calls == []

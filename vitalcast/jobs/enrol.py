@@ -2,6 +2,7 @@
 
 from secrets import token_urlsafe
 
+from providers.identity import account_of
 from providers.oauth import authorisation_url, exchange_code
 from registry.connections import save_connection
 from registry.database import transaction
@@ -35,10 +36,12 @@ def _link(system: System, subject: Subject) -> None:
     config = system.oauth(subject.provider)
     request = authorisation_url(config, token_urlsafe(16), login_hint=subject.subject_id)
     tokens = exchange_code(config, consent(request), request.code_verifier)
+    account = account_of(subject.provider, system.endpoints(subject.provider), tokens,
+                         system.limiter(subject.provider))
     with transaction(system.engine) as conn:
         save_connection(conn, system.cipher, patient_id=subject.subject_id,
                         provider=subject.provider, tokens=tokens,
-                        provider_user_id=tokens.provider_user_id)
+                        provider_user_id=account.user_id, provider_legacy_id=account.legacy_id)
 
 
 def _ensure_logins(system: System, keys: Keys) -> None:

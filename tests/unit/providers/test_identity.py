@@ -1,15 +1,24 @@
 """Whose account a consent is for, and how it ends at the vendor."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from providers.catalogue import CATALOGUE, Endpoints, oauth_config, sandbox_endpoints
-from providers.errors import NotLinked, ReauthorisationRequired, SchemaError, TransportError
+from providers.errors import (
+    ClientRefused,
+    NotLinked,
+    ReauthorisationRequired,
+    SchemaError,
+    TransportError,
+)
 from providers.identity import Account, account_of
-from providers.oauth import TokenSet, exchange_code, refresh, revoke
+from providers.oauth import TokenSet, exchange_code, refresh
 from providers.observation import Provider
+from providers.revocation import revoke
 from tests.reference.sandbox_user import REDIRECT, SandboxUser, sandbox_user
 
 from .conftest import Desk, Reply, Unlimited
@@ -71,23 +80,34 @@ def test_an_answer_without_an_id_is_no_account(
         account_of(Provider.GOOGLE_HEALTH, endpoints, tokens, Unlimited())
 
 
-@pytest.mark.parametrize("provider", [Provider.GOOGLE_HEALTH, Provider.OURA])
+@pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_a_consent_is_ended_at_the_vendor(user: SandboxUser, provider: Provider) -> None:
     config, tokens = connected(user, provider, access_type="offline")
     for _ in range(2):                                  # the second time it is ended already
-        assert revoke(config, tokens.access_token, tokens.refresh_token)
+        assert revoke(config, tokens, tokens.provider_user_id)
     with pytest.raises(ReauthorisationRequired):
         refresh(config, tokens.refresh_token)
 
 
-def test_only_the_patient_ends_a_consent_at_withings(user: SandboxUser) -> None:
+def test_withings_must_be_told_whose_consent_it_is(user: SandboxUser) -> None:
     config, tokens = connected(user, Provider.WITHINGS)
-    assert not revoke(config, tokens.access_token, tokens.refresh_token)
+    assert not revoke(config, tokens, None)
+    assert refresh(config, tokens.refresh_token)
 
 
-def test_a_vendor_that_is_gone_cannot_be_told() -> None:
-    config = oauth_config(Provider.OURA, sandbox_endpoints(Provider.OURA, "http://127.0.0.1:9"),
-                          "id", "secret", REDIRECT)
+def test_a_wrong_signature_ends_nothing_at_withings(user: SandboxUser) -> None:
+    config, tokens = connected(user, Provider.WITHINGS)
+    with pytest.raises(ClientRefused):
+        revoke(replace(config, client_secret="guess"), tokens, tokens.provider_user_id)
+    assert refresh(config, tokens.refresh_token)
+
+
+@pytest.mark.parametrize("provider", list(CATALOGUE))
+def test_a_vendor_that_is_gone_cannot_be_told(provider: Provider) -> None:
+    config = oauth_config(provider, sandbox_endpoints(provider, "http://127.0.0.1:9"),
+                          "id", "s3cret", REDIRECT)
+    tokens = TokenSet(access_token="s3cret-access", refresh_token="s3cret-refresh",
+                      expires_at=datetime(2026, 11, 21, tzinfo=UTC))
     with pytest.raises(TransportError) as told:
-        revoke(config, "s3cret-access", "s3cret-refresh")
+        revoke(config, tokens, "u1")
     assert "s3cret" not in str(told.value)
