@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         default="vitalcast", description="OAuth client id at the vendors")]
     client_secret: Annotated[str, Field(
         default="sandbox-secret", repr=False, description="OAuth client secret at the vendors")]
+    clients: Annotated[dict[str, str], Field(
+        default_factory=dict, repr=False,
+        description='OAuth client of single vendors, as {"oura": "id:secret"}; unset = the above')]
     redirect_uri: Annotated[str, Field(
         default="http://127.0.0.1:8000/v1/connections/{provider}/callback",
         description="where a vendor sends the patient's consent; register it there")]
@@ -109,5 +112,6 @@ def load_settings() -> Settings:
         )
         raise UserError(f"settings cannot be read: {faults}") from error
     except SettingsError as error:
-        raise UserError("VITALCAST_RATE_LIMITS cannot be read: write JSON such as "
-                        '{"withings": "120/60"}') from error
+        name = "CLIENTS" if '"clients"' in str(error) else "RATE_LIMITS"
+        like = '{"oura": "id:secret"}' if name == "CLIENTS" else '{"withings": "120/60"}'
+        raise UserError(f"VITALCAST_{name} cannot be read: write JSON such as {like}") from None

@@ -50,9 +50,9 @@ class System:
 
     def oauth(self, provider: Provider) -> OAuthConfig:
         """The application's OAuth settings at a vendor."""
-        one = self.settings
-        return oauth_config(provider, self.endpoints(provider), one.client_id, one.client_secret,
-                            one.redirect_uri.replace("{provider}", provider.value))
+        client_id, client_secret = client_of(self.settings, provider)
+        back = self.settings.redirect_uri.replace("{provider}", provider.value)
+        return oauth_config(provider, self.endpoints(provider), client_id, client_secret, back)
 
     def endpoints(self, provider: Provider) -> Endpoints:
         """Where the vendor is: the sandbox, where one is set."""
@@ -74,9 +74,10 @@ def open_system(settings: Settings | None = None) -> System:
     if not settings.database_url:
         raise UserError("no database: set VITALCAST_DATABASE_URL, or use `vitalcast demo`, "
                         "`vitalcast up` or the job commands, which start the embedded one")
-    if unknown := settings.rate_limits.keys() - CATALOGUE.keys():
-        raise UserError(f"VITALCAST_RATE_LIMITS: no such provider: {', '.join(sorted(unknown))}; "
-                        f"known are {', '.join(CATALOGUE)}")
+    for name, given in (("RATE_LIMITS", settings.rate_limits), ("CLIENTS", settings.clients)):
+        if unknown := given.keys() - CATALOGUE.keys():
+            raise UserError(f"VITALCAST_{name}: no such provider: {', '.join(sorted(unknown))}; "
+                            f"known are {', '.join(CATALOGUE)}")
     if not settings.token_keys:
         raise UserError("no key for vendor tokens: set VITALCAST_TOKEN_KEYS")
     engine = open_engine(settings.database_url)
@@ -88,6 +89,17 @@ def open_system(settings: Settings | None = None) -> System:
 def token_keys(text: str) -> list[str]:
     """The Fernet keys of a setting, newest first."""
     return [key.strip() for key in text.split(",") if key.strip()]
+
+
+def client_of(settings: Settings, provider: Provider) -> tuple[str, str]:
+    """The OAuth client's id and secret at a vendor: its own, or the one for all."""
+    text = settings.clients.get(provider.value)
+    if text is None:
+        return settings.client_id, settings.client_secret
+    client_id, colon, client_secret = text.partition(":")
+    if not (client_id and colon and client_secret):
+        raise UserError(f"VITALCAST_CLIENTS: what is given for {provider} is not id:secret")
+    return client_id, client_secret
 
 
 def rate_limit(settings: Settings, provider: Provider) -> RateLimit:

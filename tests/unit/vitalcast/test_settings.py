@@ -38,8 +38,18 @@ def test_a_mapping_that_is_no_json_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_secrets_do_not_show_in_repr() -> None:
-    settings = Settings(secret_key="hush", token_keys="quiet", client_secret="still")
-    assert not any(secret in repr(settings) for secret in ("hush", "quiet", "still"))
+    settings = Settings(secret_key="hush", token_keys="quiet", client_secret="still",
+                        clients={"oura": "id:mute"})
+    assert not any(secret in repr(settings) for secret in ("hush", "quiet", "still", "mute"))
+
+
+def test_clients_that_are_no_json_are_told_without_the_secret(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALCAST_CLIENTS", "oura=id:mute")
+    with pytest.raises(UserError, match="VITALCAST_CLIENTS") as told:
+        load_settings()
+    assert "mute" not in str(told.value)
+    assert told.value.__cause__ is None
 
 
 def test_a_user_keeps_data_in_their_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:

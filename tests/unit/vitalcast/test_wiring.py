@@ -7,7 +7,7 @@ from providers.limits import RateLimit
 from providers.observation import Provider
 from vitalcast.errors import UserError
 from vitalcast.settings import Settings
-from vitalcast.wiring import open_system, rate_limit
+from vitalcast.wiring import client_of, open_system, rate_limit
 
 
 def settings(**given: str) -> Settings:
@@ -31,6 +31,19 @@ def test_a_given_limit_counts_as_the_vendor_counts() -> None:
 def test_a_limit_that_is_none_is_refused_with_what_to_write(text: str) -> None:
     with pytest.raises(UserError, match=r"VITALCAST_RATE_LIMITS.*write 120/60"):
         rate_limit(settings(withings=text), Provider.WITHINGS)
+
+
+def test_each_vendor_may_know_us_as_another_client() -> None:
+    given = Settings(clients={"oura": "ring:se:cret"}, client_id="all", client_secret="one")
+    assert client_of(given, Provider.OURA) == ("ring", "se:cret")
+    assert client_of(given, Provider.WITHINGS) == ("all", "one")
+
+
+@pytest.mark.parametrize("text", ["", "mute", ":mute", "id:"])
+def test_a_client_without_id_or_secret_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"VITALCAST_CLIENTS.*oura is not id:secret") as told:
+        client_of(Settings(clients={"oura": text}), Provider.OURA)
+    assert "mute" not in str(told.value)
 
 
 def test_a_limit_for_an_unknown_provider_is_refused() -> None:
