@@ -1,0 +1,87 @@
+"""Connecting a patient's account in Chromium: our page, the vendor's consent page, and back."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from cryptography.fernet import Fernet
+from playwright.sync_api import Page, expect, sync_playwright
+from sqlalchemy import text
+
+from api.app import create_app
+from registry.database import open_engine, transaction
+from registry.tables import metadata
+from tests.answers import settings
+from tests.clinic import PASSWORD, open_ward
+from tests.e2e.test_pages import ARGUMENTS, CHROMIUM, listen
+from tests.reference.sandbox_user import sandbox_user
+from tests.serving import served
+from vitalcast.linking import Linking
+from vitalcast.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def root(database_url: str) -> Iterator[str]:
+    """The ward's API, with the sandbox as its vendors."""
+    engine = open_engine(database_url)
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with transaction(engine) as conn:
+        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
+    open_ward(engine)
+    engine.dispose()
+    app = create_app(settings(database_url))
+    with sandbox_user() as sandbox, served(app) as address:
+        app.state.linking = Linking(Settings(
+            database_url=database_url, token_keys=Fernet.generate_key().decode(),
+            sandbox_url=sandbox.root,
+            redirect_uri=f"{address}/v1/connections/{{provider}}/callback"))
+        yield address
+
+
+@pytest.fixture
+def page(root: str) -> Iterator[Page]:
+    if not CHROMIUM.exists():
+        message = f"{CHROMIUM} is missing: run `make test-deps` as root, or install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        page = browser.new_page(base_url=root, viewport={"width": 1000, "height": 800})
+        complaints = listen(page)
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def test_a_doctor_connects_an_account_and_ends_the_link(page: Page) -> None:
+    page.goto("/patients/ill")
+    page.get_by_label("Name").fill("doctor")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Accounts").click()
+    page.get_by_role("link", name="Connect Oura").click()
+
+    expect(page.get_by_role("heading", name="oura (sandbox)")).to_be_visible()
+    page.get_by_label("Account").select_option("demo-08")
+    page.get_by_label("spo2").uncheck()
+    page.get_by_role("button", name="Allow").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Oura is connected")
+    expect(page.get_by_text("Not granted: spo2: no oxygen saturation")).to_be_visible()
+
+    page.goto("/patients/well/connections")
+    page.get_by_role("link", name="Connect Oura").click()
+    page.get_by_label("Account").select_option("demo-08")
+    page.get_by_role("button", name="Allow").click()
+    expect(page.get_by_role("heading", name="Account of another patient")).to_be_visible()
+
+    page.goto("/patients/well/connections")
+    page.get_by_role("link", name="Connect Oura").click()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.get_by_text("the patient did not allow oura")).to_be_visible()
+
+    page.goto("/patients/ill/connections")
+    page.get_by_role("button", name="End the link with Oura").click()
+    expect(page.get_by_role("status")).to_contain_text("here and at the vendor")
+    expect(page.get_by_role("link", name="Connect Oura again")).to_be_visible()
