@@ -139,6 +139,14 @@ def loads(text: str) -> Document:
     )
 
 
+def readable(text: str) -> tuple[Document | None, str]:
+    """What `loads` reads and "", or None and why it cannot be read."""
+    try:
+        return loads(text), ""
+    except DocumentError as error:
+        return None, f"its document cannot be read: {error}"
+
+
 def document_id(text: str) -> str:
     """SHA-256 (hex) of a document's canonical JSON."""
     return hashlib.sha256(text.encode()).hexdigest()

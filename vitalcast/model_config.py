@@ -7,7 +7,8 @@ default; an unknown key, member or vital is refused with the list of those that 
 coerced ("1" is no number, 1 no switch), and a key given twice is refused.
 
 A series is trained anew at once when what its training depends on has changed: members, engines,
-seasons, horizon, window (`training_hash`). The rest only says when, or is about forecasts.
+seasons, horizon, window (`training_hash`), and when a release writes documents of another version.
+The rest only says when, or is about forecasts.
 """
 
 import hashlib
@@ -33,6 +34,7 @@ from forecasting.config import (
     EngineConfig,
     unknown_member,
 )
+from forecasting.documents import VERSION
 from forecasting.policy import Policy
 from forecasting.types import ConfigError
 from vitalcast.errors import ConfigInvalid
@@ -138,7 +140,7 @@ class ModelConfig(BaseModel):
         """Canonical JSON of what the training of a vital depends on, defaults written out."""
         engine = self.engine_config(vital)
         engines = {member: engine.engine(member) for member in engine.members}
-        return _canonical({"window_hours": self.window_hours,
+        return _canonical({"window_hours": self.window_hours, "documents": VERSION,
                            "engine": asdict(engine) | {"engines": engines}})
 
     def training_hash(self, vital: Vital) -> str:

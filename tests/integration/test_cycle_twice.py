@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from forecasting.config import DEFAULT_MEMBERS
+from forecasting.documents import hour_text, loads
 from registry.database import transaction
 from tests.reference.cycles import CYCLE, LIGHT, Installation, assert_same, dump, vendors
 from vitalcast.cycle import HOUR
+from vitalcast.jobs.forecast import NO_MODEL
 from vitalcast.jobs.trained import no_figures
 
 VITALS_SERVED = {
@@ -168,6 +170,49 @@ def test_structures_are_searched_once_a_week_and_refitted_daily(
             found = conn.execute(text(
                 f"SELECT made_by FROM {table} WHERE member = 'theta' ORDER BY cutoff")).scalars()
             assert list(found) == ["search", "refit", "refit", "search"]
+    with transaction(engine) as conn:
+        rows = conn.execute(text("SELECT document_id, document FROM model_documents "
+                                 "WHERE member = 'theta' ORDER BY cutoff")).all()
+    figures = [loads(row.document).figures for row in rows]
+    first, second = (hour_text(CYCLE + hours * HOUR) for hours in (0, 72))
+    assert [one["made_by"] for one in figures] == ["search", "refit", "refit", "search"]
+    assert [one["searched_at"] for one in figures] == [first, first, first, second]
+    assert [one["warm_start_from"] for one in figures] == [
+        None, rows[0].document_id, rows[1].document_id, None]
+
+
+def test_an_unreadable_document_is_searched_anew_and_its_forecast_goes_on_without(
+    engine: Engine, database_url: str,
+) -> None:
+    config = json.dumps({**json.loads(LIGHT), "train_every_hours": 2, "members": {
+        **json.loads(LIGHT)["members"], "theta": True}})
+    with vendors(patients=("demo-04",)) as root:
+        place = Installation.on(engine, database_url, root, config)
+        place.cycle()
+        with transaction(engine) as conn:
+            conn.execute(text("UPDATE model_documents SET document = '{}' WHERE "
+                              "vital = 'heart_rate' AND member = 'theta' "
+                              "OR vital = 'spo2' AND member = 'ensemble'"))
+        place.clock(CYCLE + HOUR)
+        place.ingest(CYCLE + HOUR)
+        once = place.forecast(CYCLE + HOUR)
+        with transaction(engine) as conn:
+            said = {row.vital: row for row in conn.execute(text(
+                "SELECT vital, reason, absent, members FROM forecasts WHERE cutoff = :cutoff"),
+                {"cutoff": CYCLE + HOUR})}
+        place.clock(CYCLE + 2 * HOUR)
+        place.ingest(CYCLE + 2 * HOUR)
+        trained = place.train(CYCLE + 2 * HOUR)
+        again = place.forecast(CYCLE + 2 * HOUR)
+    assert "cannot be read" in said["heart_rate"].absent["theta"]
+    assert said["spo2"].reason == NO_MODEL
+    assert once["updated"] == sum(len(row.members or {}) for row in said.values()) > 0
+    assert trained["members"]["theta"]["searched"] == 1
+    assert again["forecasts"] == again["series"] and again["updated"] == 0
+    with transaction(engine) as conn:
+        why = conn.execute(text("SELECT reason FROM fits WHERE vital = 'heart_rate' AND "
+                                "member = 'theta' ORDER BY cutoff DESC LIMIT 1")).scalar_one()
+    assert "cannot be read" in why
 
 
 def test_blocks_of_one_patient_leave_the_same_rows(

@@ -16,7 +16,7 @@ import numpy as np
 
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting.config import BUCKETS
-from forecasting.documents import loads
+from forecasting.documents import Document, readable
 from forecasting.ensemble import PanelForecast, Stored, forecast_panel
 from forecasting.grid import Grid
 from forecasting.panel import Panel
@@ -40,7 +40,8 @@ Key = tuple[str, str]
 BLOCK = 200
 """Patients that are forecast at once."""
 
-NO_MODEL = "no model yet: the readings did not suffice for a training, or none has run"
+NO_MODEL = ("no model yet: the readings did not suffice for a training, or none has run that this "
+            "release can read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,23 +54,28 @@ class Model:
 
 def forecast(system: System, *, cycle: str | datetime | None, shard: str,
              config_hash: str) -> Figures:
-    """Forecast this shard at `cycle`; figures: series, forecasts, patients scored."""
+    """Forecast this shard at `cycle`; figures: series, forecasts, patients scored.
+
+    `updated` counts the models whose state was moved through the hours since it was stored.
+    """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
-        figures.update(series=0, patients=len(patients), forecasts=0)
+        figures.update(series=0, patients=len(patients), forecasts=0, updated=0)
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
-                rows = _forecast_block(conn, block, hour, config, system.settings.fit_workers)
+                rows, updated = _forecast_block(conn, block, hour, config,
+                                                system.settings.fit_workers)
             figures["series"] += len(rows)
             figures["forecasts"] += sum(row.reason is None for row in rows)
+            figures["updated"] += updated
     return dict(figures)
 
 
 def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
-                    config: ModelConfig, threads: int) -> list[ForecastRow]:
-    """Forecast and score these patients, and store what comes of it."""
+                    config: ModelConfig, threads: int) -> tuple[list[ForecastRow], int]:
+    """Forecast and score these patients, store what comes of it; rows, and states moved."""
     panels = read_panels(conn, patients, [vital.value for vital in FORECAST_VITALS],
                          hour - config.window_hours * HOUR, hour)
     models = stored_models(conn, patients, hour, config)
@@ -81,24 +87,41 @@ def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
     save_statistics(conn, [row for panel in panels.values() for row in statistics_rows(
         panel, job="forecast", cutoff=hour, horizon=config.horizon_hours)])
     save_severities(conn, severity_rows(conn, patients, hour, config, rows, _grids(panels)))
-    return rows
+    return rows, updates(rows, models)
+
+
+def updates(rows: Sequence[ForecastRow], models: Mapping[Key, Model]) -> int:
+    """How many models had their state moved on for these forecasts: those older than the cycle."""
+    return sum(
+        models[row.patient_id, row.vital].stored.members[name].grid.cutoff < row.cutoff
+        for row in rows if row.reason is None for name in row.members)
 
 
 def stored_models(conn: Connection, patients: Sequence[str], hour: datetime,
                   config: ModelConfig) -> dict[Key, Model]:
-    """The newest ensemble of each series up to `hour`, with its members that are switched on."""
+    """The newest ensemble of each series up to `hour`, with its members that are switched on.
+
+    What this release cannot read is as if it were not there, a member with the reason.
+    """
     off = {vital.value: dict.fromkeys(config.switched_off(vital), "switched off")
            for vital in FORECAST_VITALS}
-    members: dict[Key, dict[str, Any]] = defaultdict(dict)
+    members: dict[Key, dict[str, Document]] = defaultdict(dict)
+    faults: dict[Key, dict[str, str]] = defaultdict(dict)
     for one in latest_members(conn, patients, hour, config.members_on()):
-        if one.member not in off[one.vital]:
-            members[one.patient_id, one.vital][one.member] = loads(one.document)
-    return {
-        (one.patient_id, one.vital): Model(ensemble_id=one.document_id, stored=Stored(
-            ensemble=loads(one.document), members=members[one.patient_id, one.vital],
-            absent=off[one.vital]))
-        for one in latest_ensembles(conn, patients, hour)
-    }
+        if one.member in off[one.vital]:
+            continue
+        document, fault = readable(one.document)
+        if document is None:
+            faults[one.patient_id, one.vital][one.member] = fault
+        else:
+            members[one.patient_id, one.vital][one.member] = document
+    models: dict[Key, Model] = {}
+    for one in latest_ensembles(conn, patients, hour):
+        key, (ensemble, _) = (one.patient_id, one.vital), readable(one.document)
+        if ensemble is not None:
+            models[key] = Model(ensemble_id=one.document_id, stored=Stored(
+                ensemble=ensemble, members=members[key], absent=off[one.vital] | faults[key]))
+    return models
 
 
 def panel_rows(panel: HourlyPanel, models: Mapping[Key, Model], hour: datetime,

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from clinical.vitals import FORECAST_VITALS, SPECS
 from forecasting.config import HEAVY, LIGHT, EngineConfig
-from forecasting.documents import Document, loads
+from forecasting.documents import Document, readable
 from forecasting.drift import drifted
 from forecasting.members import Provenance
 from forecasting.panel import Panel
@@ -188,19 +188,20 @@ def _plans(panel: Panel, keys: Sequence[Key], due: Due,
             for planned, one in zip(plans, stored, strict=True):
                 planned[member] = Plan(made_by=REFIT if one else SEARCH)
             continue
-        documents = [_document(one) for one in stored]
+        documents, faults = zip(*map(_read, stored), strict=True)
         usual = {row: one for row, one in enumerate(documents) if one and one.engine == "native"}
         gone = drifted(panel, member, usual, policy)
         for row, (key, one) in enumerate(zip(keys, stored, strict=True)):
-            plans[row][member] = plan(
+            plans[row][member] = Plan(made_by=SEARCH, why=faults[row]) if faults[row] else plan(
                 member, documents[row], end=panel.end, hours=panel.hours, config=panel.config,
                 policy=policy, document_id=one.document_id if one else None,
                 failed=(*key, member) in due.failed, drifted=row in gone)
     return plans
 
 
-def _document(stored: StoredDocument | None) -> Document | None:
-    return loads(stored.document) if stored else None
+def _read(stored: StoredDocument | None) -> tuple[Document | None, str]:
+    """The document, None where there is none or for the reason given."""
+    return readable(stored.document) if stored else (None, "")
 
 
 def _library_fits(panel: HourlyPanel, earlier: Sequence[Mapping[str, StoredDocument]],
@@ -224,8 +225,9 @@ def _library_fits(panel: HourlyPanel, earlier: Sequence[Mapping[str, StoredDocum
 def _library_outcome(one: FitOutcome, before: StoredDocument | None) -> Outcome:
     reason, document = one.reason, one.document
     if one.status in (FAILED, TIMEOUT) and before is not None:
-        reason += f"; its document of {before.cutoff:%Y-%m-%d %H:%M} UTC stands in"
-        document = loads(before.document)
+        document, fault = readable(before.document)
+        reason += f"; {fault}" if fault else (
+            f"; its document of {before.cutoff:%Y-%m-%d %H:%M} UTC stands in")
     return Outcome(status=one.status, reason=reason, made_by=SEARCH, document=document,
                    cpu_seconds=one.cpu_seconds)
 
