@@ -51,6 +51,12 @@ _TAKEN = """
 SELECT 1 FROM connections WHERE provider = :provider AND provider_user_id = :provider_user_id
     AND status <> 'revoked' AND connection_id <> :connection_id"""
 
+# Where the last account's readings ended says nothing of another's: it is read from the start.
+_READ_ANEW = """
+UPDATE fetches f SET cursor_after = NULL FROM connections c
+WHERE f.connection_id = :connection_id AND c.connection_id = f.connection_id
+    AND c.provider_user_id IS DISTINCT FROM :provider_user_id AND f.cursor_after IS NOT NULL"""
+
 _SAVE = """
 INSERT INTO connections (connection_id, patient_id, provider, provider_user_id,
                          provider_legacy_id, scopes_granted, access_enc, refresh_enc, key_id,
@@ -196,6 +202,7 @@ def save_connection(
 ) -> str:
     """Store a patient's consent, new or renewed, and make the link active; returns its id.
 
+    Another account than before is fetched from the start of its history.
     AccountTaken when the account is another patient's.
     """
     link = {"connection_id": f"{provider}:{patient_id}", "provider": str(provider),
@@ -204,6 +211,7 @@ def save_connection(
         conn.execute(text(_LOCK_ACCOUNT), link)
         if conn.execute(text(_TAKEN), link).first() is not None:
             raise AccountTaken
+    conn.execute(text(_READ_ANEW), link)
     conn.execute(text(_SAVE), {
         **link, "patient_id": patient_id, "provider_legacy_id": provider_legacy_id,
         **_encrypted(cipher, tokens)})

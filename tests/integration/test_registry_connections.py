@@ -27,6 +27,7 @@ from registry.connections import (
     stored_token,
 )
 from registry.database import NotFound, transaction
+from registry.observations import watermark
 from registry.patients import Patient, save_patients
 
 EXPIRES = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -226,6 +227,17 @@ def test_a_cycle_that_asked_nobody_puts_nothing_off(linked: Engine) -> None:
     with transaction(linked) as conn:
         set_status(conn, LINK, "not_linked")
     assert due(linked, CYCLE + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("account", "cursor"), [("u1", "there"), ("u2", None), (None, None)])
+def test_another_account_is_read_from_the_start(
+        linked: Engine, cipher: TokenCipher, account: str | None, cursor: str | None) -> None:
+    asked(linked, CYCLE, "")
+    with transaction(linked) as conn:
+        conn.execute(text("UPDATE fetches SET outcome = 'complete', cursor_after = 'there'"))
+        save_connection(conn, cipher, patient_id="p1", provider="oura", provider_user_id=account,
+                        tokens=Tokens(access_token="access-7", refresh_token="refresh-7"))
+        assert watermark(conn, LINK, "sleep", CYCLE + timedelta(hours=1)) == cursor
 
 
 @pytest.mark.parametrize("over", ["reauth_required", "revoked", "file"])
