@@ -64,10 +64,24 @@ def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"job": job, "cycle": partition_key(cycle), **figures}))  # noqa: T201
         return
+    console = Console(file=sys.stdout)
     table = Table(title=f"{job} {cycle:%Y-%m-%d %H:%M} UTC", show_header=False)
     for name, value in figures.items():
-        table.add_row(name.replace("_", " "), str(value))
-    Console(file=sys.stdout).print(table)
+        if not isinstance(value, dict):
+            table.add_row(name.replace("_", " "), str(value))
+    console.print(table)
+    for name, value in figures.items():
+        if isinstance(value, dict) and value:
+            console.print(_by_name(name, value))
+
+
+def _by_name(title: str, figures: dict[str, dict[str, int]]) -> Table:
+    """Figures of each of several things, a row each; nothing stands where nothing was counted."""
+    columns = list(dict.fromkeys(name for own in figures.values() for name in own))
+    table = Table("", *(name.replace("_", " ") for name in columns), title=title)
+    for name, own in figures.items():
+        table.add_row(name, *(str(own.get(column, "")) for column in columns))
+    return table
 
 
 def _run(job: str, hour: str | None, as_json: bool,

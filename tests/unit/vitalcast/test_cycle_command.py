@@ -1,0 +1,26 @@
+"""What a job did is told in tables that can be read."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from vitalcast.commands.cycle import _print
+
+HOUR = datetime(2026, 11, 21, 6, tzinfo=UTC)
+FIGURES = {"series": 2, "too_little_data": 1, "members": {
+    "arima": {"fitted": 1, "searched": 1}, "ets": {"too_little_data": 1}}}
+
+
+def test_figures_by_member_are_a_table_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    _print("train", HOUR, FIGURES, as_json=False)
+    said = capsys.readouterr().out
+    assert "{" not in said and said.index("too little data") < said.index("members")
+    (ets,) = (line for line in said.splitlines() if " ets " in line)
+    assert ets.split("│")[1:-1] == [" ets   ", "        ", "          ", " 1               "]
+
+
+def test_json_tells_the_figures_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    _print("train", HOUR, FIGURES, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "job": "train", "cycle": "2026-11-21T06:00:00", **FIGURES}
