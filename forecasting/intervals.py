@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clinical.vitals import VitalSpec
+from clinical.vitals import Vital, VitalSpec
 from forecasting.config import BUCKETS
 from forecasting.kernels import pool
 from forecasting.kernels.light import DAY
@@ -25,6 +25,15 @@ Bounds = dict[int, tuple[FloatArray, FloatArray]]
 # wearable_hr_benchmark before each wearer's first test hour: see docs/engine.md.
 USUAL_SCALE = np.array([0.75, 1.05, 1.22, 1.30])
 """Usual mean error per bucket, as a share of the hours' deviation from pattern and day before."""
+
+USUAL_DEVIATION = {
+    Vital.HEART_RATE: 7.5, Vital.RESPIRATORY_RATE: 2.7, Vital.SYSTOLIC_BP: 11.0,
+    Vital.DIASTOLIC_BP: 6.2, Vital.BODY_TEMPERATURE: 0.38, Vital.SPO2: 1.5,
+}
+"""Mean deviation of an hour from the day before, in the vital's unit, over subjects of `replay`."""
+
+DEVIATIONS_ENOUGH = 24
+"""A history with fewer deviations of its own is filled up with usual ones: one reading has none."""
 
 SCALE_PRIOR_ORIGINS = 10.0
 RHYTHM_PRIOR_DAYS = 7.0
@@ -46,7 +55,8 @@ class Calibration:
 
 
 def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatArray,
-              pattern: FloatArray, *, levels: tuple[int, ...]) -> Calibration:
+              pattern: FloatArray, *, levels: tuple[int, ...],
+              vital: VitalSpec | None) -> Calibration:
     """Calibration from `errors` (observed - point; S x origins x leads, NaN = not known).
 
     `origins` are hours of the window, of which `counts` (S,) tell something of a series; `y` (S, n)
@@ -56,6 +66,7 @@ def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatA
     mean, scale = np.empty(y.shape[0]), np.empty((y.shape[0], len(BUCKETS)))
     pool.deviations_of(y, pattern, DAY, deviations)
     pool.rhythm_of(deviations, y.shape[1] - first_observed(y), 3 * RHYTHM_PRIOR_DAYS, mean, rhythm)
+    mean = _filled_up(mean, deviations, vital)
     buckets = buckets_of(np.arange(1, errors.shape[2] + 1))
     pool.scales_of(errors, origins, buckets, rhythm, USUAL_SCALE * mean[:, None],
                    SCALE_PRIOR_ORIGINS, scale)
@@ -102,6 +113,16 @@ def _placed(lower: FloatArray, upper: FloatArray, point: FloatArray,
     lower, upper = np.minimum(lower, point - half), np.maximum(upper, point + half)
     lower = np.clip(lower, vital.low, vital.high - vital.resolution)
     return lower, np.clip(upper, vital.low + vital.resolution, vital.high)
+
+
+def _filled_up(mean: FloatArray, deviations: FloatArray, vital: VitalSpec | None) -> FloatArray:
+    """Mean deviations (S,), those of few (S, n; NaN = none) drawn towards the vital's usual one."""
+    usual = USUAL_DEVIATION.get(vital.vital) if vital is not None else None
+    if usual is None:
+        return mean
+    known = (~np.isnan(deviations)).sum(axis=1)
+    drawn = (known * mean + (DEVIATIONS_ENOUGH - known) * usual) / DEVIATIONS_ENOUGH
+    return np.where(known < DEVIATIONS_ENOUGH, drawn, mean)
 
 
 def _least_scale(scale: FloatArray, y: FloatArray) -> FloatArray:

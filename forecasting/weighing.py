@@ -133,7 +133,8 @@ def _weighed(panel: Panel, models: Sequence[Stack]) -> _Weighed:
         weights=weights, seen=seen, rhythm_strength=kept ** 2, error=_bucket_errors(combined),
         sigma2=_mean_squares(combined),
         calibration=intervals.calibrate(combined, origins, telling, y, pattern,
-                                        levels=config.levels), telling=telling, ages=unread(y))
+                                        levels=config.levels, vital=panel.vital),
+        telling=telling, ages=unread(y))
 
 
 def _paths(panel: Panel, models: Sequence[Stack], origins: IntArray,

@@ -12,11 +12,13 @@ NO_PATTERN = np.zeros((1, 24))
 
 
 def calibrated(errors: FloatArray, y: FloatArray,
-               levels: tuple[int, ...] = LEVELS) -> intervals.Calibration:
+               levels: tuple[int, ...] = LEVELS,
+               vital: Vital | None = None) -> intervals.Calibration:
     """Calibration of one series from errors (origins, 24), an origin an hour."""
+    spec = None if vital is None else SPECS[vital]
     origins = np.arange(len(errors), dtype=np.int64)
     return intervals.calibrate(errors[None], origins, np.array([origins.size]), y[None],
-                               NO_PATTERN, levels=levels)
+                               NO_PATTERN, levels=levels, vital=spec)
 
 
 def bounds(point: FloatArray, found: intervals.Calibration,
@@ -28,6 +30,19 @@ def bounds(point: FloatArray, found: intervals.Calibration,
 
 def no_errors() -> FloatArray:
     return np.zeros((0, 24))
+
+
+@pytest.mark.parametrize("y", [[70.0], [70.0, 70.0, 70.0], [70.0, 71.0, np.nan]])
+def test_a_few_readings_do_not_make_a_forecast_sure(y: list[float]) -> None:
+    found = calibrated(no_errors(), np.array(y), vital=Vital.HEART_RATE)
+    lower, upper = bounds(np.full(24, 70.0), found, vital=Vital.HEART_RATE)[95]
+    assert (upper - lower >= 30).all() and (upper - lower <= 80).all()
+
+
+def test_a_day_of_readings_speaks_for_itself() -> None:
+    y = series.walk(n=30)
+    one, other = (calibrated(no_errors(), y, vital=vital) for vital in (Vital.HEART_RATE, None))
+    assert one.scale.tobytes() == other.scale.tobytes()
 
 
 def test_few_errors_lean_on_what_is_usual_and_many_on_themselves() -> None:
