@@ -21,8 +21,8 @@ from forecasting.policy import REFIT, SEARCH, searched_at
 from forecasting.recursions import MEMBERS, at_state
 from forecasting.types import FitRefused, Fitted, FloatArray, GridError, Values
 
-MIN_WINDOW = 36
-"""Shorter windows hold nothing back: there is no room for honest errors."""
+MIN_WINDOW = 44
+"""Shorter windows hold nothing back: less a third, heavy members could not be fitted to them."""
 
 MIN_OBSERVED_SHARE = 0.2
 """Below this share of observed hours, straight lines over gaps would be what a fit learns."""

@@ -177,7 +177,7 @@ def test_hours_before_the_first_observed_one_count_as_not_there(member: str) -> 
 @pytest.mark.parametrize(("member", "y", "reason"), [
     ("ets", np.full(100, np.nan), "no observed hour"),
     ("last_value", np.zeros(0), "no observed hour"),
-    ("arima", series.walk(n=40), "27 observed hours to fit on, needs 30"),
+    ("arima", series.walk(n=27), "27 observed hours to fit on, needs 30"),
     ("mstl", series.walk(n=60), "full seasons of 24 h"),
     ("theta", np.full(200, 36.6), "constant"),
     ("ets", np.where(np.arange(800) % 8 == 0, series.rhythm(n=800), np.nan), "needs a fifth"),
@@ -202,7 +202,12 @@ def test_an_infinite_reading_is_an_error_of_the_caller() -> None:
 
 
 def test_half_of_a_short_window_is_never_held_back() -> None:
-    assert [holdback_hours(n, CONFIG) for n in (0, 35, 36, 120, 336)] == [0, 0, 12, 40, 96]
+    assert [holdback_hours(n, CONFIG) for n in (0, 43, 44, 120, 336)] == [0, 0, 14, 40, 96]
+
+
+@pytest.mark.parametrize("hours", [30, 36, 43, 44, 60])
+def test_a_growing_history_does_not_lose_a_member_again(hours: int) -> None:
+    assert fitted("theta", series.walk(n=hours)).member == "theta"
 
 
 def test_a_gap_is_the_models_own_prediction(documents: dict[str, Document]) -> None:

@@ -23,9 +23,9 @@ def test_a_history_begins_at_its_first_observed_hour() -> None:
 
 
 def test_half_of_a_short_history_is_never_held_back() -> None:
-    y = np.full((2, 40), 70.0)
+    y = np.full((2, 48), 70.0)
     y[1, :5] = np.nan
-    assert holdbacks(y, CONFIG).tolist() == [13, 0]
+    assert holdbacks(y, CONFIG).tolist() == [16, 0]
 
 
 def test_hours_that_no_fit_can_take_are_refused() -> None:
