@@ -81,12 +81,6 @@ def daily_pattern(y: FloatArray, season: int) -> tuple[FloatArray, FloatArray]:
     return patterns, kept
 
 
-def rhythm_strength(y: FloatArray, season: int) -> FloatArray:
-    """How surely the days of each row of `y` (S, n) repeat, 0 to 1: the square of the share kept
-    of its pattern, (S,)."""
-    return np.asarray(daily_pattern(y, season)[1] ** 2)
-
-
 def to_model(name: str, fits: Fits, s: int) -> Fitted:
     """Row `s` of fits as a model; FitRefused if it is none."""
     row = row_of(fits, s)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from forecasting import arima, ets, tbats, theta
 from forecasting.kernels.search import CAPPED, EVALUATIONS, FITTED, Fits
 from forecasting.native import NATIVE, Rows
-from forecasting.native_light import daily_pattern, rhythm_strength
+from forecasting.native_light import daily_pattern
 from forecasting.recursions import MEMBERS, at_state
 from forecasting.types import FitRefused, FloatArray, IntArray
 from tests.reference import awkward, baselines, profile, series
@@ -239,7 +239,6 @@ def test_patterns_are_their_python(y: FloatArray, season: int) -> None:
     np.testing.assert_allclose(patterns[0], np.roll(expected, known[0]), rtol=1e-6,
                                atol=1e-9 * scale)
     assert kept[0] == pytest.approx(share, abs=1e-6)
-    assert rhythm_strength(y[None], season)[0] == kept[0] ** 2
 
 
 @pytest.mark.parametrize("name", NATIVE)

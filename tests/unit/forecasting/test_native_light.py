@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from forecasting.native_light import daily_pattern, rhythm_strength
+from forecasting.native_light import daily_pattern
 from forecasting.recursions import MEMBERS, at_state
 from forecasting.types import FloatArray
 from tests.reference import baselines, series
@@ -84,7 +84,8 @@ def test_the_profile_is_not_fooled_by_days_that_lack_their_nights() -> None:
 
 
 def test_what_has_no_rhythm_keeps_little_of_one() -> None:
-    assert (rhythm_strength(np.array([series.walk(n=336), series.noise(n=336)]), 24) < 0.5).all()
+    _, kept = daily_pattern(np.array([series.walk(n=336), series.noise(n=336)]), 24)
+    assert (kept ** 2 < 0.5).all()
 
 
 def test_profile_forecasts_the_phase_that_comes_next() -> None:
