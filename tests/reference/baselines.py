@@ -117,7 +117,7 @@ def fit_revert(y: FloatArray, season: int) -> Fitted:
 
     The rate is the least-squares lag-1 coefficient of the gap, shrunk towards a common one.
     """
-    gaps = y - trailing_means(y, DAY)
+    gaps = _gaps(y)
     rate = shrunk_lag_one(gaps, REVERT_RATE, REVERT_PRIOR_HOURS)
     model = _ring_model(y, DAY, season)
     state = {**model.state, "age": int(np.argmax(~np.isnan(y[::-1])))}
@@ -139,15 +139,12 @@ def path_revert(model: Model, horizon: int) -> FloatArray:
     return np.asarray(mean + (state["last"] - mean) * model.parameters["rate"] ** leads)
 
 
-def trailing_means(y: FloatArray, hours: int) -> FloatArray:
-    """Mean of the observed among the `hours` hours up to and including each one; NaN if none."""
-    known = ~np.isnan(y)
-    sums = np.cumsum(np.concatenate((np.zeros(hours), np.where(known, y - np.nanmean(y), 0.0))))
-    counts = np.cumsum(np.concatenate((np.zeros(hours), known)))
-    total, count = sums[hours:] - sums[:-hours], counts[hours:] - counts[:-hours]
-    means = np.full(y.size, np.nan)
-    np.divide(total, count, out=means, where=count > 0)
-    return np.asarray(means + np.nanmean(y), dtype=np.float64)
+def _gaps(y: FloatArray) -> FloatArray:
+    """Each hour less the mean of the observed of the 24 up to it; 0 to the bit if all are equal."""
+    return np.array([
+        float("nan") if np.isnan(value) else float(np.nanmean(value - y[max(t + 1 - DAY, 0):t + 1]))
+        for t, value in enumerate(y)
+    ])
 
 
 def shrunk_lag_one(values: FloatArray, prior: float, prior_hours: float) -> float:
