@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, text
 
 from benchmarks.cycle_prepare import (
@@ -68,6 +69,7 @@ def test_history_is_stored_as_an_hourly_ingest_leaves_it(
     ).key(row.patient_id, PROVIDER) for row in rows)
 
 
+@pytest.mark.slow
 def test_an_hour_of_few_patients_does_what_is_asked_of_it() -> None:
     command = [sys.executable, "benchmarks/cycle.py", "--json", "--patients", "3", "--distinct",
                "2", "--vitals", "2"]
