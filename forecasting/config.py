@@ -59,6 +59,8 @@ BUCKETS: dict[str, tuple[int, int]] = {
 
 MAX_HORIZON = 24 * 28
 MAX_SEASON = 24 * 14
+LONG_SEASONS = 2
+"""So many changes by hour of a long season it takes, on the average, to learn what it adds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +141,19 @@ def _check_ascending(name: str, values: tuple[int, ...], low: int, high: int) ->
         _check_whole(f"each of {name}", value, low, high)
     if list(values) != sorted(set(values)):
         raise ConfigError(f"{name} must rise and not repeat, not {', '.join(map(str, values))}")
+
+
+def long_season(seasons: tuple[int, ...]) -> int:
+    """The second season, where it is whole multiples of the first; 0 for none."""
+    if len(seasons) < 2 or seasons[0] < 2 or seasons[1] % seasons[0]:
+        return 0
+    return seasons[1]
+
+
+def least_hours(seasons: tuple[int, ...]) -> int:
+    """How many hours, all observed, a fit must see to learn the long season; 0 without one."""
+    season = long_season(seasons)
+    return LONG_SEASONS * season + seasons[0] if season else 0
 
 
 def config_hash(config: EngineConfig) -> str:

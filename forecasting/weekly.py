@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from forecasting.config import LONG_SEASONS, long_season
 from forecasting.kernels.search import Fits
 from forecasting.native_rows import Row, Rows, numbers, stack
 from forecasting.types import Fitted, FloatArray, IntArray, Model, Values
@@ -63,13 +64,6 @@ class _Weeks(NamedTuple):
         return np.take_along_axis(self.patterns, inside, axis=1)
 
 
-def long_season(seasons: tuple[int, ...]) -> int:
-    """The second season, where it is whole multiples of the first; 0 for none."""
-    if len(seasons) < 2 or seasons[0] < 2 or seasons[1] % seasons[0]:
-        return 0
-    return seasons[1]
-
-
 def contrast(y: FloatArray, m: int, season: int) -> FloatArray:
     """What the long season adds to the season `m` in each row of `y` (S, n): (S, season).
 
@@ -92,7 +86,7 @@ def contrast(y: FloatArray, m: int, season: int) -> FloatArray:
     noise = _ratio(left, spare * np.maximum(counts.mean(axis=1), 1.0))
     power = (signal ** 2).mean(axis=(1, 2))
     kept = np.maximum(1.0 - NOISE_SHRINKAGE * _ratio(noise, power, np.inf), 0.0)
-    kept[counts.mean(axis=1) < 2] = 0.0
+    kept[counts.mean(axis=1) < LONG_SEASONS] = 0.0
     levels = np.cumsum(signal, axis=1)
     levels -= levels.mean(axis=1, keepdims=True)
     return np.asarray((levels * kept[:, None, None]).reshape(-1, season))

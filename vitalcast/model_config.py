@@ -29,9 +29,11 @@ from pydantic import (
 from clinical.vitals import FORECAST_VITALS, Vital
 from forecasting.config import (
     DEFAULT_MEMBERS,
+    ENGINES,
     KNOWN_MEMBERS,
     MAX_HORIZON,
     EngineConfig,
+    least_hours,
     unknown_member,
 )
 from forecasting.documents import VERSION
@@ -55,7 +57,9 @@ class ModelConfig(BaseModel):
     window_hours: Annotated[int, Field(
         ge=24, le=2016, description="hours of history a model is fitted to")] = 336
     seasons: Annotated[tuple[int, ...], Field(
-        min_length=1, description="season lengths in hours, rising; [1] for none")] = (24,)
+        min_length=1,
+        description="season lengths in hours, rising; [1] for none; with [24, 168] native members "
+                    "know the week, from windows of 456 h or more")] = (24,)
     horizon_hours: Annotated[int, Field(
         ge=1, le=MAX_HORIZON, description="hours forecast ahead")] = 24
     train_every_hours: Annotated[int, Field(
@@ -93,6 +97,17 @@ class ModelConfig(BaseModel):
             raise ValueError(
                 f"window_hours must be at least twice the first of seasons: {2 * self.seasons[0]}"
                 f" for {self.seasons[0]} h, not {self.window_hours}")
+        return self
+
+    @model_validator(mode="after")
+    def _window_shows_the_long_season(self) -> "ModelConfig":
+        held_back, least = EngineConfig().calibration_hours, least_hours(self.seasons)
+        native = {self.engines.get(member, ENGINES[member][0]) for member in self.members_on()}
+        if least and native == {"native"} and self.window_hours < least + held_back:
+            raise ValueError(
+                f"window_hours must be at least {least + held_back} for seasons "
+                f"{list(self.seasons)}, not {self.window_hours}: a shorter window does not show "
+                f"what {self.seasons[1]} h add, and nothing of it would be learned")
         return self
 
     @model_validator(mode="after")

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from forecasting.config import EngineConfig
+from forecasting.config import EngineConfig, least_hours, long_season
 from forecasting.documents import dumps, loads
 from forecasting.members import Provenance, fit, forecast, update
 from forecasting.native import NATIVE, Rows
 from forecasting.native_rows import numbers
 from forecasting.types import FloatArray
-from forecasting.weekly import contrast, long_season
+from forecasting.weekly import contrast
 
 SEASONS = (24, 168)
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -55,6 +55,9 @@ def test_noise_shrinks_away() -> None:
 
 def test_two_weeks_are_too_few() -> None:
     assert not contrast(weeks(hours=336)[None], 24, 168).any()
+    least = least_hours(SEASONS)
+    assert not contrast(weeks(hours=least - 1)[None], 24, 168).any()
+    assert contrast(weeks(hours=least)[None], 24, 168).any()
 
 
 def test_a_row_does_not_depend_on_gaps_before_it_nor_on_its_neighbours() -> None:

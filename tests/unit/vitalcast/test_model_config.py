@@ -80,7 +80,14 @@ def test_a_whole_number_of_seconds_is_a_number() -> None:
 
 
 def test_a_window_of_two_seasons_suffices() -> None:
-    assert parse_config('{"seasons": [24, 168], "window_hours": 48}').window_hours == 48
+    assert parse_config('{"window_hours": 48}').window_hours == 48
+
+
+def test_a_window_that_does_not_show_the_week_is_refused() -> None:
+    with pytest.raises(ConfigInvalid, match="window_hours must be at least 456 for seasons"):
+        parse_config('{"seasons": [24, 168], "window_hours": 455}')
+    assert parse_config('{"seasons": [24, 168], "window_hours": 456}').seasons == (24, 168)
+    assert parse_config('{"seasons": [24, 168], "members": {"mstl": true}}').window_hours == 336
 
 
 def test_the_hash_names_the_content_not_its_order() -> None:
@@ -107,7 +114,7 @@ def test_a_training_does_not_depend_on_the_rest(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("change", [
     {"members": {"ets": False}}, {"engines": {"ets": "statsforecast"}}, {"window_hours": 240},
-    {"seasons": [24, 168]}, {"horizon_hours": 12}, {"members": {"ets": {"heart_rate": False}}},
+    {"seasons": [12]}, {"horizon_hours": 12}, {"members": {"ets": {"heart_rate": False}}},
 ])
 def test_a_training_depends_on_what_is_fitted_to_what(change: dict[str, Any]) -> None:
     changed = parse_config(json.dumps(change))
