@@ -20,7 +20,7 @@ from registry.database import Connection, database_url, execute_rows, transactio
 
 Status = Literal["received", "done", "unknown_account", "refused", "failed"]
 
-MOST_AT_ONCE = 10_000
+MOST_AT_ONCE = 100_000
 """Events of one run; the others wait for the next."""
 
 _CONNECT_TIMEOUT_S = 5
@@ -35,7 +35,7 @@ _DUE = """(status = 'received' OR status = 'unknown_account' AND EXISTS (
         AND c.provider_user_id = ANY(e.accounts)))"""
 
 _WAITING = f"""
-SELECT key, provider FROM webhook_events e WHERE {_DUE} ORDER BY received_at, key LIMIT :most"""  # noqa: S608 -- constants of this file
+SELECT key FROM webhook_events e WHERE {_DUE} ORDER BY received_at, key LIMIT :most"""  # noqa: S608 -- constants of this file
 
 _TAKE = f"""
 SELECT key, provider, received_at, body FROM webhook_events e
@@ -45,6 +45,10 @@ _MARK = """
 UPDATE webhook_events SET status = :status, reason = :reason, accounts = :accounts,
     processed_at = clock_timestamp(), body = CASE WHEN :status = 'done' THEN NULL ELSE body END
 WHERE key = :key AND status IN ('received', 'unknown_account')"""
+
+_RENEW = """
+UPDATE webhook_events SET status = 'received', reason = NULL, processed_at = NULL
+WHERE status IN ('refused', 'failed')"""
 
 _LINKS = """
 SELECT connection_id, patient_id, provider, provider_user_id, scopes_granted, status,
@@ -98,10 +102,14 @@ def add_event(conn: Connection, provider: Provider, body: bytes) -> None:
                               "body": zlib.compress(body, 1)})
 
 
-def waiting_events(conn: Connection, most: int = MOST_AT_ONCE) -> list[tuple[str, Provider]]:
-    """Key and vendor of the events that are due, in the order they came."""
-    rows = conn.execute(text(_WAITING), {"most": most})
-    return [(row.key, Provider(row.provider)) for row in rows]
+def waiting_events(conn: Connection, most: int = MOST_AT_ONCE) -> list[str]:
+    """Keys of the events that are due, in the order they came."""
+    return list(conn.execute(text(_WAITING), {"most": most}).scalars())
+
+
+def renew_events(conn: Connection) -> None:
+    """Make events due again that were refused or failed."""
+    conn.execute(text(_RENEW))
 
 
 def take_event(conn: Connection, key: str) -> Event | None:

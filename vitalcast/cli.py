@@ -18,7 +18,7 @@ COMMANDS = {
     "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain",
     "migrate": "cycle.migrate", "config": "cycle.config", "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
-    "keys": "keys.keys",
+    "keys": "keys.keys", "webhooks": "webhooks.webhooks",
 }
 """Commands of this room, and where in `vitalcast.commands` they stand."""
 

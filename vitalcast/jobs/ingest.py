@@ -8,6 +8,7 @@ whatever an earlier one of the same process found.
 
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +54,7 @@ def _ingest_connection(system: System, connection: Connection, hour: datetime) -
     statuses: set[str | None] = set()
     try:
         for resource in client.resources:
-            status, found = _ingest_resource(system, connection, client, resource, hour)
+            status, found = ingest_resource(system, connection, client, resource, hour)
             statuses.add(status)
             counts.update(found)
     finally:
@@ -64,17 +65,26 @@ def _ingest_connection(system: System, connection: Connection, hour: datetime) -
     return counts
 
 
-def _ingest_resource(
-    system: System, connection: Connection, client: Client, resource: str, hour: datetime,
+def ingest_resource(
+    system: System, connection: Connection, client: Client, resource: str, hour: datetime, *,
+    since: datetime | None = None,
 ) -> tuple[str | None, Counter[str]]:
-    """What the fetch says of the link's status, if anything, and its figures."""
+    """What the fetch says of the link's status, if anything, and its figures.
+
+    With `since`, everything from then on is read, wherever the last whole fetch ended; such a
+    fetch leaves no watermark, for it may have passed over what came before.
+    """
     start = hour - timedelta(days=system.settings.history_days)
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
+    if since is not None:
+        start, cursor = max(start, since), None
     request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)
     began = time.monotonic()
     with collector_paused():
         result = client.fetch(request)
+        if since is not None:
+            result = replace(result, cursor_after=None)
         return result.status, _save(system, connection, hour, start, result,
                                     time.monotonic() - began)
 

@@ -1,0 +1,370 @@
+"""Webhook events are processed once, in any order, and killed anywhere leave the same rows."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from providers.observation import Provider
+from providers.webhooks import Push
+from registry.connections import TokenCipher
+from registry.database import Engine, transaction
+from registry.file_imports import WrongPatient
+from registry.patients import Patient, save_patients
+from registry.webhooks import Event, add_event, waiting_events
+from tests.reference.cycles import CYCLE, LIGHT, Installation, vendors
+from vitalcast.cli import app
+from vitalcast.errors import UserError
+from vitalcast.jobs import webhooks
+from vitalcast.jobs.webhooks import link_account, process_webhooks
+from vitalcast.settings import Settings
+from vitalcast.wiring import System
+
+Body = dict[str, Any]
+NOW = CYCLE + timedelta(minutes=20)
+START_S = 1782000000
+TERRA_USER = "00000000-0000-4000-8000-000000000000"
+CONTENT = "patient_id, vital, value, effective_start, effective_end, source_record_id"
+
+
+@pytest.fixture
+def system(engine: Engine, database_url: str) -> System:
+    """Two patients, and no vendor that could be asked."""
+    with transaction(engine) as conn:
+        save_patients(conn, [Patient(patient_id="p1"), Patient(patient_id="p2")])
+    return System(settings=Settings(database_url=database_url), engine=engine,
+                  cipher=TokenCipher([Fernet.generate_key().decode()]))
+
+
+def add(system: System, provider: Provider, *bodies: bytes | dict[str, Any]) -> None:
+    for body in bodies:
+        with transaction(system.engine) as conn:
+            add_event(conn, provider, body if isinstance(body, bytes)
+                      else json.dumps(body).encode())
+
+
+def rows(system: System, query: str) -> list[tuple[Any, ...]]:
+    with transaction(system.engine) as conn:
+        return [tuple(row) for row in conn.execute(text(query))]
+
+
+def readings(system: System) -> list[tuple[Any, ...]]:
+    return rows(system, f"SELECT {CONTENT} FROM observations ORDER BY {CONTENT}")
+
+
+def fates(system: System) -> list[tuple[str, str | None]]:
+    return [(status, reason) for status, reason in rows(
+        system, "SELECT status, reason FROM webhook_events ORDER BY received_at")]
+
+
+def day(user: str, name: str, rate: int, samples: dict[str, int] | None = None) -> Body:
+    """A summary of Garmin's, of a day that is not over: sent again with more in it."""
+    return {"userId": user, "summaryId": name, "startTimeInSeconds": START_S,
+            "startTimeOffsetInSeconds": 0, "durationInSeconds": 3600,
+            "averageHeartRateInBeatsPerMinute": rate,
+            "timeOffsetHeartRateSamples": samples or {}}
+
+
+# --- pushes -------------------------------------------------------------------------------
+
+
+def test_pushes_of_garmin_and_terra_become_readings(system: System, shared: Path) -> None:
+    link_account(system, provider=Provider.GARMIN, account="garmin_user_123", patient_id="p1")
+    link_account(system, provider=Provider.TERRA, account=TERRA_USER, patient_id="p2")
+    folder = shared / "fixtures"
+    pushes = sorted((folder / "garmin").glob("push_*.json"))
+    add(system, Provider.GARMIN, *(file.read_bytes() for file in pushes))
+    add(system, Provider.TERRA, (folder / "terra" / "daily_min.json").read_bytes())
+    figures = process_webhooks(system, now=NOW)
+    assert (figures["events"], figures["done"], figures["inserted"]) == (6, 6, 19)
+    assert {(patient, vital) for patient, vital, *_ in readings(system)} == {
+        ("p1", "heart_rate"), ("p1", "resting_heart_rate"), ("p1", "respiratory_rate"),
+        ("p1", "spo2"), ("p1", "systolic_bp"), ("p1", "diastolic_bp"),
+        ("p2", "heart_rate"), ("p2", "resting_heart_rate"), ("p2", "spo2")}
+    assert rows(system, "SELECT count(*) FROM webhook_events WHERE body IS NOT NULL") == [(0,)]
+    assert rows(system, "SELECT count(*), count(DISTINCT resource) FROM raw_payloads") == [(6, 1)]
+
+
+def test_replays_change_nothing(system: System) -> None:
+    link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")
+    events = [{"dailies": [day("u", "s", rate)]} for rate in (60, 61)]
+    add(system, Provider.GARMIN, *events)
+    process_webhooks(system, now=NOW)
+    before = readings(system), fates(system), rows(system, "SELECT * FROM raw_payloads")
+    add(system, Provider.GARMIN, *events, events[0])
+    assert process_webhooks(system, now=NOW)["events"] == 0
+    assert (readings(system), fates(system), rows(system, "SELECT * FROM raw_payloads")) == before
+    assert rows(system, "SELECT count(*) FROM observation_revisions") == [(1,)]
+
+
+def test_the_version_that_came_last_holds_whatever_is_processed_first(
+        system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")
+    ordered = waiting_events
+    versions = [{"dailies": [day("u", "s", 60 + n, {str(60 * m): 70 + m for m in range(n)})]}
+                for n in (1, 2, 3)]
+    found = []
+    for order in permutations(range(3)):
+        with transaction(system.engine) as conn:
+            conn.execute(text("TRUNCATE webhook_events, raw_payloads, observations, "
+                              "observation_revisions CASCADE"))
+        add(system, Provider.GARMIN, *versions)
+        monkeypatch.setattr(webhooks, "waiting_events", lambda conn, order=order: [
+            ordered(conn)[place] for place in order])
+        process_webhooks(system, now=NOW)
+        found.append(readings(system))
+    assert all(one == found[0] for one in found)
+    assert sorted(int(value) for _, _, value, *_ in found[0]) == [63, 70, 71, 72]
+
+
+def test_nobodys_readings_are_stored_with_anothers(system: System) -> None:
+    link_account(system, provider=Provider.GARMIN, account="a", patient_id="p1")
+    link_account(system, provider=Provider.GARMIN, account="b", patient_id="p2")
+    add(system, Provider.GARMIN, {"dailies": [day("a", "s", 60), day("b", "s", 90)]})
+    process_webhooks(system, now=NOW)
+    assert [(patient, int(value)) for patient, _, value, *_ in readings(system)] == [
+        ("p1", 60), ("p2", 90)]
+    assert rows(system, "SELECT count(*) FROM raw_payloads") == [(2,)]
+
+
+def test_an_unknown_account_waits_until_it_is_linked(system: System) -> None:
+    link_account(system, provider=Provider.GARMIN, account="a", patient_id="p1")
+    add(system, Provider.GARMIN, {"dailies": [day("a", "s", 60), day("b", "s", 90)]})
+    assert process_webhooks(system, now=NOW)["unknown_account"] == 1
+    assert process_webhooks(system, now=NOW)["events"] == 0
+    assert [patient for patient, *_ in readings(system)] == ["p1"]
+    link_account(system, provider=Provider.GARMIN, account="b", patient_id="p2")
+    assert process_webhooks(system, now=NOW)["done"] == 1
+    assert [patient for patient, *_ in readings(system)] == ["p1", "p2"]
+    assert fates(system) == [("done", None)]
+
+
+def test_an_account_is_one_patients(system: System) -> None:
+    link_account(system, provider=Provider.TERRA, account="u", patient_id="p1")
+    link_account(system, provider=Provider.TERRA, account="u", patient_id="p1")
+    for account, patient in (("u", "p2"), ("v", "p1"), ("w", "nobody")):
+        with pytest.raises(WrongPatient):
+            link_account(system, provider=Provider.TERRA, account=account, patient_id=patient)
+    with pytest.raises(UserError, match="by consent"):
+        link_account(system, provider=Provider.OURA, account="u", patient_id="p1")
+
+
+def test_who_left_is_not_read_any_more(system: System) -> None:
+    link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")
+    add(system, Provider.GARMIN, {"deregistrations": [{"userId": "u"}, {"userId": "stranger"}]})
+    assert process_webhooks(system, now=NOW)["done"] == 1
+    assert rows(system, "SELECT status FROM connections") == [("revoked",)]
+    add(system, Provider.GARMIN, {"dailies": [day("u", "s", 60)]})
+    assert process_webhooks(system, now=NOW)["unknown_account"] == 1
+    assert readings(system) == []
+
+
+@pytest.mark.parametrize(("provider", "body", "reason"), [
+    (Provider.GARMIN, b"{", "not JSON"),
+    (Provider.GARMIN, {"dailies": [{"userId": "u", "callbackURL": "http://10.0.0.1/"}]},
+     "not Garmin's"),
+    (Provider.GARMIN, {"moods": [{"userId": "u"}]}, "not a payload"),
+    (Provider.TERRA, {"type": "daily", "user": {"user_id": "u"}, "data": {}}, "not a list"),
+    (Provider.WITHINGS, b"userid=&appli=4", "no userid"),
+])
+def test_what_is_not_understood_stays_with_its_reason(
+        system: System, provider: Provider, body: bytes | dict[str, Any], reason: str) -> None:
+    add(system, provider, body)
+    for again in (False, True):
+        assert process_webhooks(system, now=NOW, again=again)["refused_events"] == 1
+    [(status, told)] = fates(system)
+    assert status == "refused" and told is not None and reason in told
+    assert rows(system, "SELECT count(*) FROM webhook_events WHERE body IS NULL") == [(0,)]
+
+
+def test_an_event_that_our_code_stumbles_over_stops_no_other(
+        system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")
+    add(system, Provider.GARMIN, {"dailies": [day("u", "odd", 60)]},
+        {"dailies": [day("u", "s", 61)]})
+    real = webhooks._parsed
+
+    def stumbling(event: Event, push: Push) -> webhooks.Items:
+        if b"odd" in event.body:
+            raise KeyError("what the payload holds")
+        return real(event, push)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(webhooks, "_parsed", stumbling)
+        figures = process_webhooks(system, now=NOW)
+    assert (figures["failed"], figures["done"]) == (1, 1)
+    assert [int(value) for _, _, value, *_ in readings(system)] == [61]
+    reason = fates(system)[0][1]
+    assert reason is not None and reason.startswith("KeyError at ") and "holds" not in reason
+    assert process_webhooks(system, now=NOW, again=True)["done"] == 1
+
+
+def test_killed_while_storing_it_leaves_the_same_rows(
+        system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    link_account(system, provider=Provider.GARMIN, account="a", patient_id="p1")
+    link_account(system, provider=Provider.GARMIN, account="b", patient_id="p2")
+    events = [{"dailies": [day("a", str(n), 60 + n), day("b", str(n), 90 + n)]} for n in range(3)]
+    add(system, Provider.GARMIN, *events)
+    calls = 0
+    for name in ("save_push", "save_items", "mark_event"):
+        real: Callable[..., Any] = getattr(webhooks, name)
+
+        def dying(*args: Any, real: Callable[..., Any] = real, **options: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls in (1, 4, 9, 14, 16):
+                raise Killed
+            return real(*args, **options)
+
+        monkeypatch.setattr(webhooks, name, dying)
+    kills = 0
+    while True:
+        try:
+            if not process_webhooks(system, now=NOW)["events"]:
+                break
+        except Killed:
+            kills += 1
+    assert kills == 5
+    assert [int(value) for _, _, value, *_ in readings(system)] == [60, 61, 62, 90, 91, 92]
+    assert rows(system, "SELECT count(*) FROM observation_revisions") == [(0,)]
+    assert fates(system) == [("done", None)] * 3
+
+
+def test_a_run_with_nothing_to_do_leaves_no_trace(system: System) -> None:
+    assert set(process_webhooks(system).values()) == {0}
+    assert rows(system, "SELECT * FROM runs") == []
+
+
+# --- hints --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def place(engine: Engine, database_url: str) -> Iterator[Installation]:
+    with vendors() as root:
+        yield Installation.on(engine, database_url, root, LIGHT)
+
+
+def account(place: Installation, provider: Provider) -> str:
+    [(name,)] = rows(place.system, "SELECT provider_user_id FROM connections "
+                                   f"WHERE provider = '{provider}'")
+    return str(name)
+
+
+def hints(place: Installation) -> dict[Provider, bytes]:
+    """A hint of each vendor at its account here."""
+    return {
+        Provider.WITHINGS: f"userid={account(place, Provider.WITHINGS)}&appli=4".encode(),
+        Provider.OURA: json.dumps({"user_id": account(place, Provider.OURA),
+                                   "data_type": "sleep", "event_type": "create"}).encode(),
+        Provider.GOOGLE_HEALTH: json.dumps({"data": {
+            "healthUserId": account(place, Provider.GOOGLE_HEALTH), "dataType": "heart-rate",
+            "intervals": [{"physicalTimeInterval": {
+                "startTime": (CYCLE - timedelta(hours=2)).isoformat()}}]}}).encode()}
+
+
+def fetched(place: Installation) -> list[tuple[Any, ...]]:
+    return rows(place.system, "SELECT provider, resource, outcome, cursor_after IS NULL "
+                              "FROM fetches JOIN connections USING (connection_id) ORDER BY 1, 2")
+
+
+def test_a_hint_fetches_what_it_names_and_nothing_else(place: Installation) -> None:
+    for provider, body in hints(place).items():
+        add(place.system, provider, body, body + b" " if provider is Provider.OURA else body)
+    figures = process_webhooks(place.system, now=NOW)
+    assert (figures["events"], figures["done"], figures["fetches"]) == (4, 4, 3)
+    assert fetched(place) == [
+        ("google_health", "heart-rate", "complete", False), ("oura", "sleep", "complete", False),
+        ("withings", "getmeas", "complete", False)]
+    assert readings(place.system)
+
+
+def test_a_hint_leaves_what_the_hourly_ingest_leaves(place: Installation) -> None:
+    place.ingest()
+    before = readings(place.system)
+    for provider, body in hints(place).items():
+        add(place.system, provider, body)
+    figures = process_webhooks(place.system, now=NOW)
+    assert (figures["fetches"], figures["inserted"], figures["revised"]) == (3, 0, 0)
+    assert readings(place.system) == before
+
+
+def test_a_late_hint_reads_back_to_where_it_points(place: Installation) -> None:
+    place.ingest()
+    google = account(place, Provider.GOOGLE_HEALTH)
+    since = CYCLE - timedelta(days=6)
+    with transaction(place.system.engine) as conn:     # as if the device had not been there
+        conn.execute(text("DELETE FROM observations WHERE provider = 'google_health' AND "
+                          "vital = 'heart_rate' AND effective_start < :until"),
+                     {"until": CYCLE - timedelta(days=5)})
+    kept = readings(place.system)
+    add(place.system, Provider.GOOGLE_HEALTH, {"data": {
+        "healthUserId": google, "dataType": "heart-rate", "intervals": [
+            {"physicalTimeInterval": {"startTime": since.isoformat()}}]}})
+    assert process_webhooks(place.system, now=NOW)["inserted"] > 0
+    back = min(one[3] for one in readings(place.system) if one not in kept)
+    assert since <= back < since + timedelta(hours=1)
+    assert ("google_health", "heart-rate", "complete", True) in fetched(place)
+
+
+def test_a_hint_waits_while_the_vendor_fails_and_is_given_up_after_a_day(
+        place: Installation) -> None:
+    requests.post(f"{place.sandbox_url}/sandbox/faults", timeout=20, json={
+        "kind": "http_429", "retry_after": 3600, "provider": "oura"}).raise_for_status()
+    now = datetime.now(UTC)
+    add(place.system, Provider.OURA, hints(place)[Provider.OURA])
+    assert process_webhooks(place.system, now=now)["waiting"] == 1
+    requests.delete(f"{place.sandbox_url}/sandbox/faults", timeout=20).raise_for_status()
+    assert process_webhooks(place.system, now=now)["done"] == 1
+    requests.post(f"{place.sandbox_url}/sandbox/faults", timeout=20, json={
+        "kind": "http_429", "retry_after": 3600, "provider": "oura"}).raise_for_status()
+    add(place.system, Provider.OURA, hints(place)[Provider.OURA] + b"\n")
+    later = now + webhooks.GIVE_UP + timedelta(minutes=5)
+    assert process_webhooks(place.system, now=later)["failed"] == 1
+
+
+def test_a_hint_at_a_link_that_cannot_be_read_asks_nobody(place: Installation) -> None:
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("UPDATE connections SET status = 'reauth_required'"))
+    add(place.system, Provider.OURA, hints(place)[Provider.OURA])
+    assert process_webhooks(place.system, now=NOW)["fetches"] == 0
+    assert fates(place.system) == [("done", "the link is reauth_required: nobody was asked")]
+
+
+def test_a_hint_at_what_holds_no_vital_asks_nobody(place: Installation) -> None:
+    user = account(place, Provider.WITHINGS)
+    add(place.system, Provider.WITHINGS, f"userid={user}&appli=1".encode(), b"userid=9&appli=4")
+    figures = process_webhooks(place.system, now=NOW)
+    assert (figures["fetches"], figures["done"], figures["unknown_account"]) == (0, 1, 1)
+
+
+# --- by hand ------------------------------------------------------------------------------
+
+
+def test_events_are_processed_by_command(
+        system: System, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALCAST_DATABASE_URL", database_url)
+    monkeypatch.setenv("VITALCAST_TOKEN_KEYS", Fernet.generate_key().decode())
+
+    def said(*words: str) -> dict[str, Any]:
+        result = CliRunner().invoke(app, ["webhooks", *words, "--json"])
+        assert result.exit_code == 0, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    add(system, Provider.GARMIN, {"dailies": [day("u", "s", 60)]})
+    assert said("process")["unknown_account"] == 1
+    assert said("link", "garmin", "u", "--patient", "p1") == {"connection": "garmin:p1"}
+    assert said("process")["inserted"] == 1
+    lacking = CliRunner().invoke(app, ["webhooks", "link", "garmin"])
+    assert isinstance(lacking.exception, UserError)

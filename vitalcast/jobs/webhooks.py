@@ -1,0 +1,226 @@
+"""Webhooks: fetch what vendors hint at, store what they push, in the order it came.
+
+A push is one transaction: payload, observations, refusals and the event's end. A hint becomes a
+fetch of the account's link, as in `ingest`, one for all hints of a run; the event ends when the
+ledger says how it went. A run that dies anywhere finds the same events and leaves the same rows.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from providers.fetching import TRAILING_REREAD, Outcome
+from providers.imports import FORMATS, Importer, Owner
+from providers.imports.reading import FileRefused
+from providers.observation import Observation, Provider, Refusal
+from providers.webhooks import EventRefused, Gone, Hint, Part, Push, read_event
+from registry.connections import Connection, set_status
+from registry.database import Connection as Transaction
+from registry.database import StatementFailed, transaction
+from registry.file_imports import SourceFile, open_file_connection, save_items
+from registry.runs import run, what_and_where
+from registry.webhooks import (
+    Event,
+    linked_accounts,
+    lock_link,
+    mark_event,
+    renew_events,
+    save_push,
+    take_event,
+    waiting_events,
+)
+from vitalcast.cycle import last_full_hour
+from vitalcast.errors import UserError
+from vitalcast.jobs.ingest import ingest_resource
+from vitalcast.memory import collector_paused
+from vitalcast.wiring import System
+
+Figures = dict[str, Any]
+Items = list[Observation | Refusal]
+
+GIVE_UP = timedelta(hours=24)
+"""A hint that could not be followed for so long is left to the hourly ingest alone."""
+
+_IMPORTERS: dict[Provider, Importer] = {
+    Provider.GARMIN: FORMATS["garmin"].read, Provider.TERRA: FORMATS["terra"].read,
+}
+_STUMBLES = (StatementFailed, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+_FIGURES = ("events", "done", "unknown_account", "refused_events", "failed", "waiting", "fetches",
+            "inserted", "revised", "unchanged", "refused")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the hints of one link come to: its resources, back to when, and the events."""
+
+    link: Connection
+    resources: dict[str, datetime | None] = field(default_factory=dict)
+    everything: bool = False
+    events: list[tuple[str, datetime]] = field(default_factory=list)
+
+
+def process_webhooks(system: System, *, now: datetime | None = None,
+                     again: bool = False) -> Figures:
+    """Process every event that is due; figures: events by fate, fetches, rows by fate.
+
+    With `again`, those that were refused or failed are due once more.
+    """
+    now = now or datetime.now(UTC)
+    figures: Counter[str] = Counter(dict.fromkeys(_FIGURES, 0))
+    with transaction(system.engine) as conn:
+        if again:
+            renew_events(conn)
+        waiting = waiting_events(conn)
+    if not waiting:
+        return dict(figures)
+    system.breakers.clear()
+    hour = last_full_hour(now)
+    with run(system.engine, job="webhooks", cycle=hour, shard="1/1") as told:
+        asked: dict[str, _Asked] = {}
+        for key in waiting:
+            figures.update(_taken(system, key, asked, hour))
+        for one in asked.values():
+            figures.update(_fetch(system, one, hour, now))
+        told.update(figures)
+    return dict(figures)
+
+
+def link_account(system: System, *, provider: Provider, account: str, patient_id: str) -> str:
+    """Say whose account of a pushing vendor it is; the link's id. WrongPatient, UserError.
+
+    Events that came before are processed with the next run.
+    """
+    if provider not in _IMPORTERS:
+        raise UserError(f"{provider} pushes no readings: its accounts are linked by consent, "
+                        f"those of {', '.join(_IMPORTERS)} by hand")
+    with transaction(system.engine) as conn:
+        return open_file_connection(conn, patient_id, provider, user_id=account, birth_date=None)
+
+
+def _taken(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -> Counter[str]:
+    """As `_take`; an event that our own code stumbles over is set aside and stops no other."""
+    try:
+        return _take(system, key, asked, hour)
+    except _STUMBLES as error:
+        with transaction(system.engine) as conn:
+            mark_event(conn, key, "failed", what_and_where(error))
+        return Counter(events=1, failed=1)
+
+
+def _take(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -> Counter[str]:
+    """Read one event: end it, or note in `asked` what it hints at."""
+    with transaction(system.engine) as conn, collector_paused():
+        event = take_event(conn, key)
+        if event is None:
+            return Counter()
+        try:
+            parts = read_event(event.provider, event.body)
+            pushed = {part.account: _parsed(event, part) for part in parts
+                      if isinstance(part, Push)}
+        except (EventRefused, FileRefused) as refusal:
+            mark_event(conn, key, "refused", str(refusal))
+            return Counter(events=1, refused_events=1)
+        links = linked_accounts(conn, event.provider, [part.account for part in parts])
+        hints = [part for part in parts if isinstance(part, Hint) and part.account in links]
+        for hint in hints:
+            if _note(asked, hint, links[hint.account], event, hour):
+                return Counter(events=1)
+        counts = _store(conn, event, parts, pushed, links)
+        return counts + _end(conn, event, parts, links)
+
+
+def _parsed(event: Event, push: Push) -> Items:
+    items = _IMPORTERS[event.provider](BytesIO(push.body), None)
+    return [one for one in items if not isinstance(one, Owner)]
+
+
+def _note(asked: dict[str, _Asked], hint: Hint, link: Connection, event: Event,
+          hour: datetime) -> bool:
+    """Put a hint to the others of its link; False where there is nothing to ask."""
+    if link.status != "active" or hint.resources == ():
+        return False
+    one = asked.setdefault(link.connection_id, _Asked(link=link))
+    one.events.append((event.key, event.received_at))
+    one.everything |= hint.resources is None
+    late = hint.since if hint.since and hint.since < hour - TRAILING_REREAD else None
+    for name in hint.resources or ():
+        held = one.resources.get(name)
+        one.resources[name] = min(filter(None, (held, late)), default=None)
+    return True
+
+
+def _store(conn: Transaction, event: Event, parts: Sequence[Part], pushed: dict[str, Items],
+           links: dict[str, Connection]) -> Counter[str]:
+    """Store what was pushed of the accounts that are linked, and end the links of who left."""
+    counts: Counter[str] = Counter()
+    for part in sorted(parts, key=lambda part: getattr(links.get(part.account),
+                                                       "connection_id", "")):
+        link = links.get(part.account)
+        if link is None:
+            continue
+        if isinstance(part, Push):
+            counts += _store_push(conn, event, part, pushed[part.account], link)
+        elif isinstance(part, Gone):
+            set_status(conn, link.connection_id, "revoked")
+    return counts
+
+
+def _store_push(conn: Transaction, event: Event, push: Push, items: Items,
+                link: Connection) -> Counter[str]:
+    lock_link(conn, link.connection_id)
+    source = SourceFile(provider=event.provider, format="webhook", body=None,
+                        sha256=save_push(conn, event, push.body))
+    saved, refused = save_items(conn, items, source, patient_id=link.patient_id,
+                                connection_id=link.connection_id)
+    return Counter(inserted=saved.inserted, revised=saved.revised, unchanged=saved.unchanged,
+                   refused=refused)
+
+
+def _end(conn: Transaction, event: Event, parts: Sequence[Part],
+         links: dict[str, Connection]) -> Counter[str]:
+    """Write what became of an event that needs no fetch. Who is unknown and left is no loss."""
+    unknown = sorted({part.account for part in parts
+                      if not isinstance(part, Gone) and part.account not in links})
+    if unknown:
+        mark_event(conn, event.key, "unknown_account",
+                   f"{len(unknown)} account(s) that no patient is linked with", unknown)
+        return Counter(events=1, unknown_account=1)
+    quiet = {link.status for link in links.values()} - {"active", "file"}
+    mark_event(conn, event.key, "done",
+               f"the link is {', '.join(sorted(quiet))}: nobody was asked" if quiet else None)
+    return Counter(events=1, done=1)
+
+
+def _fetch(system: System, asked: _Asked, hour: datetime, now: datetime) -> Counter[str]:
+    """Ask the vendor once for all hints of a link, and end their events."""
+    counts: Counter[str] = Counter()
+    client = system.client(asked.link)
+    try:
+        for resource in client.resources:
+            if asked.everything or resource in asked.resources:
+                _, found = ingest_resource(system, asked.link, client, resource, hour,
+                                           since=asked.resources.get(resource))
+                counts.update(found)
+    finally:
+        client.close()
+    failed = counts[Outcome.FETCH_FAILED.value] > 0
+    told = Counter({name: counts[name] for name in ("inserted", "revised", "unchanged", "refused")})
+    told["fetches"] = sum(counts[outcome.value] for outcome in Outcome)
+    with transaction(system.engine) as conn:
+        for key, received_at in asked.events:
+            told[_ended(conn, key, failed=failed, late=now - received_at > GIVE_UP)] += 1
+    return told
+
+
+def _ended(conn: Transaction, key: str, *, failed: bool, late: bool) -> str:
+    """What a hint's event counts as; while the vendor fails, it waits for the next run."""
+    if not failed:
+        mark_event(conn, key, "done")
+        return "done"
+    if not late:
+        return "waiting"
+    mark_event(conn, key, "failed", "the vendor could not be asked for a day: see the ledger")
+    return "failed"
