@@ -24,7 +24,7 @@ from tests.reference.cycles import CYCLE, LIGHT, Installation, vendors
 from vitalcast.cli import app
 from vitalcast.errors import UserError
 from vitalcast.jobs import webhooks
-from vitalcast.jobs.webhooks import link_account, process_webhooks
+from vitalcast.jobs.webhooks import any_waiting, link_account, process_webhooks
 from vitalcast.settings import Settings
 from vitalcast.wiring import System
 
@@ -365,6 +365,8 @@ def test_events_are_processed_by_command(
     add(system, Provider.GARMIN, {"dailies": [day("u", "s", 60)]})
     assert said("process")["unknown_account"] == 1
     assert said("link", "garmin", "u", "--patient", "p1") == {"connection": "garmin:p1"}
+    assert any_waiting(system)
     assert said("process")["inserted"] == 1
+    assert not any_waiting(system)
     lacking = CliRunner().invoke(app, ["webhooks", "link", "garmin"])
     assert isinstance(lacking.exception, UserError)

@@ -88,6 +88,12 @@ def process_webhooks(system: System, *, now: datetime | None = None,
     return dict(figures)
 
 
+def any_waiting(system: System) -> bool:
+    """Is there an event to process."""
+    with transaction(system.engine) as conn:
+        return bool(waiting_events(conn, most=1))
+
+
 def link_account(system: System, *, provider: Provider, account: str, patient_id: str) -> str:
     """Say whose account of a pushing vendor it is; the link's id. WrongPatient, UserError.
 

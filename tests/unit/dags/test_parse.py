@@ -42,7 +42,12 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_every_dag_parses(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
     assert set(parsed["dags"]) == {
-        "ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
+        "ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models",
+        "watch_webhooks", "process_webhooks"}
+
+
+def test_webhooks_are_processed_on_an_asset(parsed: dict[str, Any]) -> None:
+    assert "Asset" in parsed["dags"]["process_webhooks"]["timetable"]
 
 
 def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
