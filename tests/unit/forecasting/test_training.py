@@ -110,6 +110,22 @@ def test_forecasts_do_not_depend_on_order_company_or_threads(first: list[Trained
             assert upper.tobytes() == whole.bounds[level][1][row].tobytes()
 
 
+@pytest.mark.parametrize("hours", [5, 40, 44, 100, 250])
+def test_a_history_that_gaps_lead_is_the_shorter_one(hours: int) -> None:
+    y = series.rhythm(n=hours, gaps=0.1)
+    led = np.concatenate((np.full(336 - hours, np.nan), y))
+    said = []
+    for panel in (panel_of(led[None]), panel_of(y[None], first=336 - hours)):
+        (made,) = trained(panel)
+        nothing = Panel(start=panel.end, y=np.zeros((1, 0)), config=CONFIG, vital=HEART_RATE)
+        said.append(forecast_panel(nothing, [stored(made)]))
+    one, other = said
+    assert one.point.tobytes() == other.point.tobytes() and one.absent == other.absent
+    assert one.state_hashes == other.state_hashes
+    for level, bounds in one.bounds.items():
+        np.testing.assert_allclose(bounds, other.bounds[level], rtol=1e-12)
+
+
 def test_refusals_say_why_by_series(first: list[TrainedSeries]) -> None:
     said = [each.outcomes["ets"].reason for each in first]
     assert said[0] == said[1] == said[2] == ""
