@@ -165,6 +165,8 @@ def test_who_left_is_not_read_any_more(system: System) -> None:
     add(system, Provider.GARMIN, {"dailies": [day("u", "s", 60)]})
     assert process_webhooks(system, now=NOW)["unknown_account"] == 1
     assert readings(system) == []
+    link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")
+    assert process_webhooks(system, now=NOW)["inserted"] == 1
 
 
 @pytest.mark.parametrize(("provider", "body", "reason"), [

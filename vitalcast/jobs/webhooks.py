@@ -103,7 +103,9 @@ def link_account(system: System, *, provider: Provider, account: str, patient_id
         raise UserError(f"{provider} pushes no readings: its accounts are linked by consent, "
                         f"those of {', '.join(_IMPORTERS)} by hand")
     with transaction(system.engine) as conn:
-        return open_file_connection(conn, patient_id, provider, user_id=account, birth_date=None)
+        link = open_file_connection(conn, patient_id, provider, user_id=account, birth_date=None)
+        set_status(conn, link, "file")                  # also of one who left and came back
+        return link
 
 
 def _taken(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -> Counter[str]:
