@@ -59,6 +59,9 @@ BUCKETS: dict[str, tuple[int, int]] = {
 
 MAX_HORIZON = 24 * 28
 MAX_SEASON = 24 * 14
+MAX_CALIBRATION = 24 * 7
+"""More would let a light member's week depend on the longest history in its panel (`weekly`)."""
+
 LONG_SEASONS = 2
 """So many changes by hour of a long season it takes, on the average, to learn what it adds."""
 
@@ -87,7 +90,7 @@ class EngineConfig:
         self._check_members()
         self._check_engines()
         _check_whole("horizon", self.horizon, 1, MAX_HORIZON)
-        _check_whole("calibration_hours", self.calibration_hours, 0, 24 * 60)
+        _check_whole("calibration_hours", self.calibration_hours, 0, MAX_CALIBRATION)
         _check_whole("min_observed", self.min_observed, 8, 24 * 60)
         _check_ascending("seasons", self.seasons, 1, MAX_SEASON)
         _check_ascending("levels", self.levels, 1, 99)

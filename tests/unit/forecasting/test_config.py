@@ -25,6 +25,7 @@ from forecasting.weights import FLAT_PRIOR, RHYTHMIC_PRIOR
     ({"levels": (80, 80)}, "must rise"),
     ({"levels": (100,)}, "levels"),
     ({"calibration_hours": -1}, "calibration_hours"),
+    ({"calibration_hours": 169}, "calibration_hours"),
     ({"min_observed": 0}, "min_observed"),
     ({"shrinkage": float("nan")}, "shrinkage"),
 ])
