@@ -11,17 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import text
 
 from clinical.vitals import Vital
-from providers.fetching import FetchResult, Page
 from providers.observation import Observation, Provider
 from registry.copytext import NULL, copy_bytes, copy_text, copy_text_array
 from registry.database import Connection, copy_in, copy_out, execute_rows, raw_cursor
+
+if TYPE_CHECKING:                      # jobs that speak to no vendor do not import what does
+    from providers.fetching import FetchResult, Page
 
 _COLUMNS = """key, patient_id, vital, provider, connection_id, value, effective_start,
     effective_end, utc_offset_s, civil_date, granularity, statistic, context, method, body_site,
@@ -150,7 +152,7 @@ class Series:
 
 def save_fetch(
     conn: Connection, *, connection_id: str, patient_id: str, provider: Provider | str,
-    resource: str, cycle: datetime, window_start: datetime, result: FetchResult,
+    resource: str, cycle: datetime, window_start: datetime, result: "FetchResult",
     duration_s: float | None = None, parser_version: int = 1,
 ) -> Saved:
     """Store payloads, observations, refusals and the ledger row of one fetch.
@@ -210,7 +212,7 @@ def read_series(
 
 
 def save_pages(
-    conn: Connection, pages: Sequence[Page], *, patient_id: str, provider: Provider,
+    conn: Connection, pages: "Sequence[Page]", *, patient_id: str, provider: Provider,
     connection_id: str, parser_version: int,
 ) -> Saved:
     """Store the observations of pages, each version once; see the head of this module."""
@@ -248,7 +250,7 @@ def _revise(conn: Connection, lines: Iterable[str]) -> int:
 
 
 def _newest(
-    pages: Sequence[Page], patient_id: str, provider: Provider,
+    pages: "Sequence[Page]", patient_id: str, provider: Provider,
 ) -> dict[bytes, tuple[Observation, str]]:
     """One observation a key, with its page's hash: the last modified, among equals the last."""
     newest: dict[bytes, tuple[Observation, str]] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.migrate import current, newest
+from registry.migrate import NEWEST, current
 from vitalcast.embedded import EmbeddedPostgres
 from vitalcast.local_database import database_server
 from vitalcast.settings import Settings
@@ -29,7 +29,7 @@ def test_the_last_user_stops_the_server(home: Path) -> None:
     first.__enter__()
     url = second.__enter__()
     first.__exit__(None, None, None)
-    assert current(url) == newest()
+    assert current(url) == NEWEST
     second.__exit__(None, None, None)
     assert not server.running()
     server.start()

@@ -22,7 +22,7 @@ from registry.database import (
     raw_cursor,
     transaction,
 )
-from registry.migrate import current, migrate, newest, require_migrated
+from registry.migrate import NEWEST, current, migrate, require_migrated
 from registry.tables import metadata
 from vitalcast.embedded import EmbeddedPostgres
 
@@ -47,8 +47,8 @@ def test_migrating_again_and_all_at_once_is_safe(postgres: EmbeddedPostgres) -> 
         thread.start()
     for thread in threads:
         thread.join()
-    assert reached == [newest()] * 3
-    assert migrate(url) == current(url) == newest()
+    assert reached == [NEWEST] * 3
+    assert migrate(url) == current(url) == NEWEST
 
 
 def test_a_database_that_was_never_migrated_says_so(postgres: EmbeddedPostgres) -> None:
