@@ -23,7 +23,8 @@ def missing(provider: str, *granted: str) -> tuple[str, ...]:
 
 
 def test_a_missing_scope_is_told_by_the_vitals_that_are_lost() -> None:
-    assert missing("oura", "daily", "personal") == ("heartrate: no heart rate", "spo2: no oxygen saturation")
+    assert missing("oura", "daily", "personal") == (
+        "heartrate: no heart rate", "spo2: no oxygen saturation")
     assert missing("withings", "user.activity", "user.info") == (
         "user.metrics: no systolic blood pressure, diastolic blood pressure, body temperature, "
         "skin temperature and fewer readings of heart rate, oxygen saturation",)
