@@ -33,11 +33,11 @@ from vitalcast import wiring
 
 patient, resource, hour, go, death = sys.argv[1:]
 if death == "before commit":
-    ask = wiring.refresh
+    ask = oauth.refresh
     def dying(*given):
         tokens = ask(*given)
         os.kill(os.getpid(), signal.SIGKILL)
-    wiring.refresh = dying
+    oauth.refresh = dying
 if death == "after commit":
     renew = connections.refreshing
     def dying(*given):
