@@ -91,7 +91,8 @@ def _run(windows: "Sequence[held_out.Window]", config: EngineConfig, workers: in
 
     provenance = Provenance(code_version=version("vitalcast"))
     results = []
-    with Progress(console=Console(file=sys.stderr)) as progress:
+    console = Console(file=sys.stderr)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("Fitting and forecasting", total=len(windows))
         for result in held_out.run(windows, config, provenance=provenance, workers=workers,
                                  timeout_s=timeout_s):
