@@ -70,8 +70,7 @@ LEFT JOIN model_aliases a ON a.patient_id = p.patient_id AND a.vital = v.vital
 ORDER BY p.patient_id, v.vital, f.cutoff DESC, f.finished_at DESC"""  # noqa: S608
 
 # Trained twice at one cutoff, the training that the alias points to counts.
-_LATEST = f"""
-SELECT n.document_id, p.patient_id, v.vital, m.member, n.cutoff, n.document
+_NEWEST = f"""
 {_EACH}
 CROSS JOIN LATERAL (
     SELECT d.document_id, d.cutoff, d.document FROM model_documents d
@@ -86,6 +85,10 @@ CROSS JOIN LATERAL (
             AND x.cutoff <= %(cutoff)s)
     ORDER BY (a.document_id IS NULL), (f.document_id IS NULL), d.created_at DESC, d.document_id
     LIMIT 1) AS n"""  # noqa: S608
+
+_NAMES = "SELECT n.document_id, p.patient_id, v.vital, m.member, n.cutoff"
+_LATEST_NAMES = _NAMES + _NEWEST
+_LATEST = f"{_NAMES}, n.document {_NEWEST}"
 
 _LAST_FAILED = f"""
 SELECT p.patient_id, v.vital, m.member
@@ -188,14 +191,20 @@ class StatisticsRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDocument:
-    """A document as read back, byte for byte."""
+class StoredName:
+    """Which document is stored, without its text."""
 
     document_id: str
     patient_id: str
     vital: str
     member: str
     cutoff: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument(StoredName):
+    """A document as read back, byte for byte."""
+
     document: str
 
 
@@ -274,6 +283,18 @@ def latest_members(
 ) -> list[StoredDocument]:
     """The newest good document of each (patient, vital, member) up to `cutoff`."""
     return _latest(conn, patients, members, cutoff)
+
+
+def latest_names(
+    conn: Connection, patients: Sequence[str], cutoff: datetime, members: Sequence[str],
+) -> list[StoredName]:
+    """Which documents `latest_members` or `latest_ensembles` would give; their texts stay there."""
+    return [
+        StoredName(document_id=name, patient_id=patient, vital=vital, member=member,
+                   cutoff=fitted_to)
+        for name, patient, vital, member, fitted_to in _each(
+            conn, _LATEST_NAMES, patients, members, cutoff=cutoff)
+    ]
 
 
 def load_documents(conn: Connection, ids: Sequence[str]) -> dict[str, str]:

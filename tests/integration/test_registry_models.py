@@ -22,6 +22,7 @@ from registry.models import (
     last_trained,
     latest_ensembles,
     latest_members,
+    latest_names,
     load_config,
     load_documents,
     save_aliases,
@@ -117,7 +118,10 @@ def test_the_latest_documents_are_those_known_at_the_cutoff(patients: Engine) ->
     with transaction(patients) as conn:
         ensembles = latest_ensembles(conn, ["p1", "p2"], NOON - DAY)
         members = latest_members(conn, ["p1"], NOON - DAY)
+        named = latest_names(conn, ["p1"], NOON - DAY, ["ets", "tbats", "ensemble"])
         assert latest_ensembles(conn, ["p2"], NOON) == []
+    assert ({(one.member, one.document_id) for one in named}
+            == {(one.member, one.document_id) for one in (*ensembles, *members)})
     assert names(ensembles) == [("p1", "ensemble", NOON - 2 * DAY)]
     assert names(members) == [("p1", "ets", NOON - 2 * DAY), ("p1", "tbats", NOON - 4 * DAY)]
     assert ensembles[0].document == document("ensemble", 2).document

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from clinical.vitals import FORECAST_VITALS, SPECS
 from forecasting.config import HEAVY, LIGHT, EngineConfig
-from forecasting.documents import Document, readable
+from forecasting.documents import ENSEMBLE, Document, readable
 from forecasting.drift import drifted
 from forecasting.members import Provenance
 from forecasting.panel import Panel
@@ -27,11 +27,12 @@ from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
 from registry.database import Connection, transaction
 from registry.models import (
     StoredDocument,
+    StoredName,
     Trained,
     last_failed,
     last_trained,
-    latest_ensembles,
     latest_members,
+    latest_names,
     save_training,
 )
 from registry.panels import HourlyPanel, read_panels
@@ -58,13 +59,16 @@ LIBRARY_BLOCK = 4
 class Due:
     """What a block of patients has to train.
 
-    earlier  of each series its last documents by member, "ensemble" too
+    earlier  of each series its last documents by member, of those that a fit may go on from
+    named    the others, light members and "ensemble", without their texts: those are fitted and
+             weighed anew whatever was before
     failed   the members (patient, vital, member) whose last fit failed or ran out of time
     done     trainings that this cycle has had already
     """
 
     panels: Sequence[HourlyPanel] = ()
     earlier: Mapping[Key, Mapping[str, StoredDocument]] = field(default_factory=dict)
+    named: Mapping[Key, Mapping[str, StoredName]] = field(default_factory=dict)
     failed: frozenset[tuple[str, str, str]] = frozenset()
     done: Sequence[Trained] = ()
 
@@ -133,10 +137,13 @@ def read_due(conn: Connection, patients: Sequence[str], hour: datetime,
         return Due(done=done)
     before, known = hour - HOUR, sorted({name for name, _ in due & trained.keys()})
     earlier: dict[Key, dict[str, StoredDocument]] = defaultdict(dict)
-    for one in (*latest_members(conn, known, before, config.members_on()),
-                *latest_ensembles(conn, known, before)):
+    named: dict[Key, dict[str, StoredName]] = defaultdict(dict)
+    heavy = [member for member in config.members_on() if member not in LIGHT]
+    for one in latest_members(conn, known, before, heavy):
         earlier[one.patient_id, one.vital][one.member] = one
-    return Due(panels=panels, earlier=earlier, done=done,
+    for name in latest_names(conn, known, before, [*LIGHT, ENSEMBLE]):
+        named[name.patient_id, name.vital][name.member] = name
+    return Due(panels=panels, earlier=earlier, named=named, done=done,
                failed=frozenset(last_failed(conn, known, HEAVY, before)))
 
 
@@ -168,10 +175,9 @@ def _train_vital(panel: HourlyPanel, due: Due, hour: datetime, config: ModelConf
     training = config.training_hash(panel.vital)
     return [
         Training(patient_id=key[0], vital=key[1], cutoff=hour, config_hash=training,
-                 switched_off=tuple(off), earlier=documents, plans=planned, library=outcomes,
-                 made=one)
-        for key, documents, planned, outcomes, one in zip(
-            keys, earlier, plans, library, made, strict=True)
+                 switched_off=tuple(off), plans=planned, library=outcomes, made=one,
+                 earlier={**due.named.get(key, {}), **due.earlier.get(key, {})})
+        for key, planned, outcomes, one in zip(keys, plans, library, made, strict=True)
     ]
 
 
@@ -183,11 +189,12 @@ def _plans(panel: Panel, keys: Sequence[Key], due: Due,
     for member in panel.config.members:
         if panel.config.engine(member) != "native":
             continue
-        stored = [due.earlier.get(key, {}).get(member) for key in keys]
-        if member in LIGHT:    # fitted anew whatever was before: its document is not even parsed
-            for planned, one in zip(plans, stored, strict=True):
-                planned[member] = Plan(made_by=REFIT if one else SEARCH)
+        if member in LIGHT:
+            for planned, key in zip(plans, keys, strict=True):
+                planned[member] = Plan(
+                    made_by=REFIT if member in due.named.get(key, {}) else SEARCH)
             continue
+        stored = [due.earlier.get(key, {}).get(member) for key in keys]
         documents, faults = zip(*map(_read, stored), strict=True)
         usual = {row: one for row, one in enumerate(documents) if one and one.engine == "native"}
         gone = drifted(panel, member, usual, policy)

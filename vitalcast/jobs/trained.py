@@ -12,7 +12,7 @@ from forecasting.ensemble import champion
 from forecasting.policy import REFIT, SEARCH, Plan
 from forecasting.training import Outcome, TrainedSeries
 from forecasting.workers import FAILED, FITTED, TIMEOUT, TOO_LITTLE_DATA
-from registry.models import AliasRow, DocumentRow, FitRow, StoredDocument
+from registry.models import AliasRow, DocumentRow, FitRow, StoredName
 
 _HOST = platform.node()
 OUTCOMES = (FITTED, FAILED, TIMEOUT, TOO_LITTLE_DATA)
@@ -28,7 +28,7 @@ class Training:
     cutoff: datetime
     config_hash: str
     switched_off: tuple[str, ...]
-    earlier: Mapping[str, StoredDocument]
+    earlier: Mapping[str, StoredName]
     plans: Mapping[str, Plan]
     library: Mapping[str, Outcome]
     made: TrainedSeries
