@@ -17,7 +17,6 @@ from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting import members
 from forecasting.config import EngineConfig
 from forecasting.documents import document_id, dumps
-from forecasting.grid import hourly_grid
 from registry import tables
 from registry.database import Connection, transaction
 from registry.forecasts import (
@@ -27,7 +26,7 @@ from registry.forecasts import (
     save_forecasts,
     save_severities,
 )
-from registry.observations import Series, read_series
+from registry.panels import HourlyPanel, read_panels
 from registry.passwords import hash_password
 from vitalcast.jobs.evaluate import score_forecast
 from vitalcast.jobs.severity import severity_rows
@@ -77,13 +76,15 @@ def open_ward(engine: Engine) -> None:
         rows = [_forecast(patient, vital.value, _document(conn, patient, vital.value))
                 for patient in LEVELS for vital in FORECAST_VITALS]
         save_forecasts(conn, rows)
-        for series, grid in _grids(conn):
-            _member_documents(conn, series, grid)
+        panels = read_panels(conn, list(LEVELS), [vital.value for vital in FORECAST_VITALS],
+                             CYCLE - 14 * 24 * HOUR, CYCLE)
+        for panel in panels.values():
+            _member_documents(conn, panel)
         scored = severity_rows(conn, [name for name in PATIENTS if name != "empty"], CYCLE,
-                               ModelConfig(), rows, _grids(conn))
+                               ModelConfig(), rows, panels)
         save_severities(conn, scored)
-        save_evaluations(conn, [row for patient, vital, grid in _observed(conn)
-                                for row in _evaluations(patient, vital, grid)])
+        save_evaluations(conn, [row for panel in panels.values()
+                                for row in _evaluations(panel)])
         conn.execute(insert(tables.runs), [
             {"job": "forecast", "cycle": CYCLE, "shard": "0/1", "status": "done", "figures": {}}])
 
@@ -187,19 +188,15 @@ def _forecast(
         absent={"tbats": "timeout: no fit within 20 s", "arima": "switched off for this vital"})
 
 
-def _observed(conn: Connection) -> list[tuple[str, str, Any]]:
-    """Hourly means of the days before the cycle, of the patients whose forecasts are scored."""
-    return [(one.patient_id, str(one.vital), grid.values) for one, grid in _grids(conn)
-            if one.patient_id in SCORED]
-
-
-def _evaluations(patient: str, vital: str, observed: Any) -> list[EvaluationRow]:
+def _evaluations(panel: HourlyPanel) -> list[EvaluationRow]:
     """Forecasts of the days before, each from the level of the day that it was made on."""
     rows = []
-    for hours_ago in range(1, 8 * 24, SCORED_EVERY_HOURS):
-        level = float(np.nanmean(observed[-hours_ago - 24:-hours_ago]))
-        made = _forecast(patient, vital, "earlier", hours_ago=hours_ago, level=level)
-        rows.append(score_forecast(made, observed, CYCLE))
+    for patient, observed in zip(panel.patients, panel.y, strict=True):
+        for hours_ago in range(1, 8 * 24, SCORED_EVERY_HOURS) if patient in SCORED else ():
+            level = float(np.nanmean(observed[-hours_ago - 24:-hours_ago]))
+            made = _forecast(patient, panel.vital.value, "earlier", hours_ago=hours_ago,
+                             level=level)
+            rows.append(score_forecast(made, observed, CYCLE))
     return rows
 
 
@@ -213,20 +210,20 @@ def _document(conn: Connection, patient: str, vital: str) -> str | None:
     return name
 
 
-def _member_documents(conn: Connection, series: Series, grid: Any) -> None:
+def _member_documents(conn: Connection, panel: HourlyPanel) -> None:
     """Documents of the members that are quickly fitted; `profile` is the champion."""
-    first = int(np.flatnonzero(~np.isnan(grid.values))[0])
-    vital = str(series.vital)
-    for member in WITH_DOCUMENTS:
-        document = members.fit(
-            member, grid.values[first:], start=grid.start + first * HOUR,
-            config=EngineConfig(members=(member,)), provenance=members.Provenance(
-                code_version="test"))
-        text = dumps(document)
-        name = document_id(text)
-        _save_document(conn, series.patient_id, vital, member, name, text)
-        if member == "profile":
-            _save_alias(conn, series.patient_id, vital, "champion", name, CHAMPION_WHY)
+    for patient, y in zip(panel.patients, panel.y, strict=True):
+        first = int(np.flatnonzero(~np.isnan(y))[0])
+        for member in WITH_DOCUMENTS:
+            document = members.fit(
+                member, y[first:], start=panel.start + first * HOUR,
+                config=EngineConfig(members=(member,)), provenance=members.Provenance(
+                    code_version="test"))
+            text = dumps(document)
+            name = document_id(text)
+            _save_document(conn, patient, panel.vital.value, member, name, text)
+            if member == "profile":
+                _save_alias(conn, patient, panel.vital.value, "champion", name, CHAMPION_WHY)
 
 
 def _save_document(
@@ -243,10 +240,3 @@ def _save_alias(
     conn.execute(insert(tables.model_aliases), [{
         "patient_id": patient, "vital": vital, "alias": alias, "document_id": name,
         "cutoff": CYCLE, "why": why}])
-
-
-def _grids(conn: Connection) -> list[tuple[Series, Any]]:
-    start, hours = CYCLE - 14 * 24 * HOUR, 14 * 24
-    found = read_series(conn, list(LEVELS), [vital.value for vital in FORECAST_VITALS],
-                        start, CYCLE)
-    return [(one, hourly_grid(one.times_s, one.values, start, hours)) for one in found]

@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from clinical.vitals import FORECAST_VITALS, SPECS
 from forecasting.config import BUCKETS
 from forecasting.documents import Document, readable
 from forecasting.ensemble import PanelForecast, Stored, forecast_panel
-from forecasting.grid import Grid
 from forecasting.panel import Panel
 from registry.database import Connection, transaction
 from registry.forecasts import ForecastRow, save_forecasts, save_severities
 from registry.models import latest_ensembles, latest_members, save_statistics
-from registry.observations import Series
 from registry.panels import HourlyPanel, read_panels
 from registry.patients import patient_ids
 from registry.runs import run
@@ -86,7 +84,7 @@ def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
     save_forecasts(conn, rows)
     save_statistics(conn, [row for panel in panels.values() for row in statistics_rows(
         panel, job="forecast", cutoff=hour, horizon=config.horizon_hours)])
-    save_severities(conn, severity_rows(conn, patients, hour, config, rows, _grids(panels)))
+    save_severities(conn, severity_rows(conn, patients, hour, config, rows, panels))
     return rows, updates(rows, models)
 
 
@@ -170,13 +168,3 @@ def _row(key: Key, hour: datetime, config: ModelConfig, ensemble_id: str, made: 
             name: {"weights": dict(zip(BUCKETS, weights[at], strict=True)), "path": paths[at]}
             for at, name in enumerate(made.names) if present[at]},
         absent=made.absent[index])
-
-
-def _grids(panels: Mapping[Vital, HourlyPanel]) -> list[tuple[Series, Grid]]:
-    """The hours as severity takes them: series by series."""
-    return [
-        (Series(patient_id=patient, vital=panel.vital, times_s=np.empty(0, np.int64),
-                values=np.empty(0)),
-         Grid(start=panel.start, values=y, counts=np.empty(0, np.int64)))
-        for panel in panels.values() for patient, y in zip(panel.patients, panel.y, strict=True)
-    ]

@@ -25,10 +25,10 @@ from clinical.severity import (
     severity_now,
     work_list_rank,
 )
-from forecasting.grid import Grid
+from clinical.vitals import Vital
 from registry.database import Connection
 from registry.forecasts import ForecastRow, SeverityRow
-from registry.observations import Series
+from registry.panels import HourlyPanel
 from registry.patients import Patient, load_entries, load_patients
 from registry.readings import (
     DailyReading,
@@ -46,7 +46,7 @@ CURRENT_WINDOW = timedelta(hours=72)
 SHOWN_DAYS = 5
 PROTOCOL_WINDOW = timedelta(days=SHOWN_DAYS + 3)   # a prolonged fever may have begun before
 NIGHTS_WINDOW = timedelta(days=30)
-BASELINE = "systolic_bp"
+BASELINE = Vital.SYSTOLIC_BP
 """The vital whose usual value protocols compare a day with."""
 NIGHTLY = ("heart_rate", "respiratory_rate", "skin_temperature", "skin_temperature_deviation")
 
@@ -65,14 +65,14 @@ class Read:
 
 def severity_rows(
     conn: Connection, patients: Sequence[str], hour: datetime, config: ModelConfig,
-    forecasts: Sequence[ForecastRow], grids: Sequence[tuple[Series, Grid]],
+    forecasts: Sequence[ForecastRow], panels: Mapping[Vital, HourlyPanel],
 ) -> list[SeverityRow]:
-    """Severity of each patient at `hour`, from their readings, entries and forecasts."""
-    place = {name: row for row, name in enumerate(patients)}
+    """Severity of each patient at `hour`, from their readings, entries, hours and forecasts."""
     usual = np.full(len(patients), np.nan)
-    for series, grid in grids:
-        if series.vital == BASELINE:
-            usual[place[series.patient_id]] = usual_values(grid.values[None])[0]
+    if BASELINE in panels:
+        place = {name: row for row, name in enumerate(patients)}
+        panel = panels[BASELINE]
+        usual[[place[name] for name in panel.patients]] = usual_values(panel.y)
     return list(severities(conn, patients, hour, config, forecast_quantiles(patients, forecasts),
                            usual))
 
