@@ -1,0 +1,14 @@
+"""Quarantine: payloads that were not understood, kept until a fix reads them."""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,14 @@
+"""Coverage: why each hour of a patient and vital has a reading or none."""
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

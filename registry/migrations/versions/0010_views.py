@@ -1,0 +1,14 @@
+"""Views and rollups that boards and reporting tools read."""
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,56 @@
+"""Every table of the registry, as SQLAlchemy Core. Rows never leave this package.
+
+Keys are natural or content hashes, so that a job run twice writes the same rows. Columns that
+tell of one particular execution (run ids, wall times, durations) are the only ones that differ.
+"""
+
+from registry.tables.base import metadata
+from registry.tables.forecasts import evaluations, forecasts, severities
+from registry.tables.models import (
+    fits,
+    model_aliases,
+    model_configs,
+    model_documents,
+    series_statistics,
+)
+from registry.tables.operation import runs
+from registry.tables.people import care, clinical_entries, patients, users
+from registry.tables.readings import (
+    observation_revisions,
+    observations,
+    raw_payloads,
+    refusals,
+)
+from registry.tables.vendors import (
+    connections,
+    consents,
+    fetches,
+    rate_calls,
+    webhook_events,
+)
+
+__all__ = [
+    "care",
+    "clinical_entries",
+    "connections",
+    "consents",
+    "evaluations",
+    "fetches",
+    "fits",
+    "forecasts",
+    "metadata",
+    "model_aliases",
+    "model_configs",
+    "model_documents",
+    "observation_revisions",
+    "observations",
+    "patients",
+    "rate_calls",
+    "raw_payloads",
+    "refusals",
+    "runs",
+    "series_statistics",
+    "severities",
+    "users",
+    "webhook_events",
+]
