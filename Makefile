@@ -36,8 +36,10 @@ check: install   ## style, types and the direction of imports
 	$(BIN)/lint-imports
 
 test-deps:       ## servers that only tests need (Debian, root)
-	@command -v chromium >/dev/null || { apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+	@for pair in chromium:chromium redis-server:redis-server prometheus:promtool; do \
+	  command -v $${pair#*:} >/dev/null || missing="$$missing $${pair%:*}"; done; \
+	if [ -n "$$missing" ]; then apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
 
 lock: install    ## write requirements.lock anew: names, versions, hashes, no addresses
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 -q \
