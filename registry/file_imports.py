@@ -43,7 +43,7 @@ ON CONFLICT (sha256) DO NOTHING"""
 
 _REFUSALS = """
 INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
-ON CONFLICT (raw_sha256, record) DO NOTHING"""
+ON CONFLICT (raw_sha256, connection_id, record) DO NOTHING"""
 
 
 class WrongPatient(RegistryError):

@@ -82,7 +82,7 @@ WHERE o.key = i.key"""  # noqa: S608 -- constants of this file
 
 _REFUSALS = """
 INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
-ON CONFLICT (raw_sha256, record) DO NOTHING"""
+ON CONFLICT (raw_sha256, connection_id, record) DO NOTHING"""
 
 # A complete fetch stays on record when its cycle is run again and the vendor fails this time.
 _LEDGER = """

@@ -15,6 +15,7 @@ from registry.tables.models import (
 )
 from registry.tables.operation import runs
 from registry.tables.people import care, clinical_entries, patients, users
+from registry.tables.quarantine import quarantine
 from registry.tables.readings import (
     observation_revisions,
     observations,
@@ -45,6 +46,7 @@ __all__ = [
     "observation_revisions",
     "observations",
     "patients",
+    "quarantine",
     "rate_calls",
     "raw_payloads",
     "refusals",

@@ -33,7 +33,7 @@ refusals = Table(
     Column("record", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("connection_id", Text, nullable=False),
-    PrimaryKeyConstraint("raw_sha256", "record"),
+    PrimaryKeyConstraint("raw_sha256", "connection_id", "record"),
     comment="records of a payload that were not understood",
 )
 

@@ -93,7 +93,7 @@ webhook_events = Table(
     Column("received_at", UTCTime, nullable=False, server_default=NOW),
     Column("body", LargeBinary, comment="zlib-compressed; null once it was processed"),
     Column("status", Text, nullable=False, server_default="received",
-           comment="received, done, unknown_account, refused, failed"),
+           comment="received, done, unknown_account, refused, failed, dismissed"),
     Column("reason", Text),
     Column("accounts", ARRAY(Text), nullable=False, server_default="{}",
            comment="accounts that no connection has yet"),
