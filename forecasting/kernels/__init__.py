@@ -16,6 +16,9 @@ compiles what it is handed to for the literal 0 as well.
 """
 
 from forecasting.kernels.cache import choose_place, usual_places
+from forecasting.kernels.start import load_numba
+
+load_numba()
 
 CACHE_PLACE = choose_place(usual_places())
 """Where compiled code is kept: beside the sources, in the user's cache, or in a temporary place."""

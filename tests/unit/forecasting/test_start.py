@@ -29,13 +29,20 @@ ensemble = fit_ensemble(documents, y, start=start, config=config, vital=None, ab
                         provenance=made_by)
 made = forecast_ensemble(ensemble, documents, y_since=y[-3:], horizon=24, levels=(80,), vital=None)
 assert np.isfinite(made.point).all() and set(HEAVY) <= set(documents)
-print(len(compiled.buffer), *sorted({"statsforecast", "pandas"} & set(sys.modules)))
+print(len(compiled.buffer), *sorted({"statsforecast", "pandas", "scipy.linalg"} & set(sys.modules)))
 """
 
 COMPILE = """
 from forecasting.exercise import SHARES, exercise
 for members in SHARES:
     exercise(members)
+"""
+
+BLAS = """
+import numpy as np
+import forecasting.kernels
+from numba import njit
+print(njit(lambda a: np.dot(a, a))(np.ones(3)))
 """
 
 READ_ONLY = """
@@ -77,3 +84,7 @@ def test_where_nothing_but_the_temporary_folder_can_be_written_it_works(tmp_path
         READ_ONLY + place + CYCLE, HOME="/nonexistent", TMPDIR=str(tmp_path / "own"),
         NUMBA_CACHE_DIR="/nonexistent/numba").splitlines()[::-1]
     assert compiled == "0" and found.startswith(str(tmp_path))
+
+
+def test_a_function_that_calls_for_a_blas_still_finds_it() -> None:
+    assert told(BLAS) == "3.0"
