@@ -5,6 +5,7 @@ tell of one particular execution (run ids, wall times, durations) are the only o
 """
 
 from registry.tables.base import metadata
+from registry.tables.events import event_keys, event_sinks, events
 from registry.tables.forecasts import evaluations, forecasts, severities
 from registry.tables.models import (
     fits,
@@ -36,6 +37,9 @@ __all__ = [
     "connections",
     "consents",
     "evaluations",
+    "event_keys",
+    "event_sinks",
+    "events",
     "fetches",
     "fits",
     "forecasts",
