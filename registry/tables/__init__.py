@@ -5,6 +5,7 @@ tell of one particular execution (run ids, wall times, durations) are the only o
 """
 
 from registry.tables.base import metadata
+from registry.tables.coverage import coverage, coverage_revisions, device_syncs, wear_days
 from registry.tables.events import event_keys, event_sinks, events
 from registry.tables.forecasts import evaluations, forecasts, severities
 from registry.tables.models import (
@@ -30,12 +31,29 @@ from registry.tables.vendors import (
     rate_calls,
     webhook_events,
 )
+from registry.tables.views import (
+    rollup_accuracy,
+    rollup_arrivals,
+    rollup_coverage,
+    rollup_cycles,
+    rollup_failures,
+    rollup_fetches,
+    rollup_fits,
+    rollup_flags,
+    rollup_forecasts,
+    rollup_members,
+    rollup_quarantine,
+    rollup_severities,
+)
 
 __all__ = [
     "care",
     "clinical_entries",
     "connections",
     "consents",
+    "coverage",
+    "coverage_revisions",
+    "device_syncs",
     "evaluations",
     "event_keys",
     "event_sinks",
@@ -54,9 +72,22 @@ __all__ = [
     "rate_calls",
     "raw_payloads",
     "refusals",
+    "rollup_accuracy",
+    "rollup_arrivals",
+    "rollup_coverage",
+    "rollup_cycles",
+    "rollup_failures",
+    "rollup_fetches",
+    "rollup_fits",
+    "rollup_flags",
+    "rollup_forecasts",
+    "rollup_members",
+    "rollup_quarantine",
+    "rollup_severities",
     "runs",
     "series_statistics",
     "severities",
     "users",
+    "wear_days",
     "webhook_events",
 ]

@@ -39,6 +39,8 @@ forecasts = Table(
     Column("members", JSON, nullable=False,
            comment="{name: {weights: {bucket: w}, path: [...]}}"),
     Column("absent", JSON, nullable=False, comment="{name: reason}"),
+    Column("coverage", JSON,
+           comment="at the cutoff: state of the last hour, since when, why, shares of the window"),
     PrimaryKeyConstraint("patient_id", "vital", "cutoff"),
     ForeignKeyConstraint(DOCUMENT_KEY, DOCUMENT),
     Index("ix_forecasts_cutoff", "cutoff"),

@@ -71,6 +71,7 @@ fits = Table(
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
     Column("made_by", Text, comment="search or refit; null where nothing was fitted"),
     PrimaryKeyConstraint("patient_id", "vital", "member", "cutoff"),
+    Index("ix_fits_cutoff", "cutoff", postgresql_using="brin"),
 )
 
 series_statistics = Table(

@@ -83,6 +83,7 @@ fetches = Table(
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
     Column("duration_s", Double),
     PrimaryKeyConstraint("connection_id", "resource", "cycle"),
+    Index("ix_fetches_cycle", "cycle", postgresql_using="brin"),
     comment="fetch ledger; the watermark is the newest complete row before a cycle",
 )
 
