@@ -26,6 +26,9 @@ from forecasting.workers import FitOutcome, FitTask, fit_many
 BLOCK = 128
 """Windows that are fitted and scored at once."""
 
+A_THREAD = 64
+"""Windows that a thread is worth: fewer wait longer for each other than they are fitted in."""
+
 _END = datetime(2001, 1, 1, tzinfo=UTC)
 """Where every window ends in its panel: forecasts do not depend on the date."""
 
@@ -91,7 +94,7 @@ def run(windows: Sequence[Window], config: EngineConfig, *, provenance: Provenan
         timeout_s: float) -> Iterator[WindowResult]:
     """Results in the order of `windows`, a block at a time.
 
-    Native members are fitted here in `workers` threads, those of other engines in as many
+    Native members are fitted here in up to `workers` threads, those of other engines in as many
     processes, each fit within `timeout_s`.
     """
     others = [member for member in config.members if config.engine(member) != "native"]
@@ -115,9 +118,10 @@ def _judged(windows: Sequence[Window], fitted: Sequence[Sequence[FitOutcome]],
         rows = [number for number, window in enumerate(windows) if window.vital == vital]
         some = [windows[number] for number in rows]
         panel = _panel([window.train for window in some], config, vital)
+        used = max(1, min(threads, panel.series // A_THREAD))
         own = [fitted[number] for number in rows]
-        trained = _train(panel, own, provenance, threads)
-        results.update(zip(rows, _results(some, own, trained, panel, threads), strict=True))
+        trained = _train(panel, own, provenance, used)
+        results.update(zip(rows, _results(some, own, trained, panel, used), strict=True))
     return (results[number] for number in range(len(windows)))
 
 
