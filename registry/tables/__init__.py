@@ -6,6 +6,7 @@ tell of one particular execution (run ids, wall times, durations) are the only o
 
 from registry.tables.base import metadata
 from registry.tables.coverage import coverage, coverage_revisions, device_syncs, wear_days
+from registry.tables.drift import drift_cohorts, drift_events, drift_figures
 from registry.tables.events import event_keys, event_sinks, events
 from registry.tables.forecasts import evaluations, forecasts, severities
 from registry.tables.models import (
@@ -54,6 +55,9 @@ __all__ = [
     "coverage",
     "coverage_revisions",
     "device_syncs",
+    "drift_cohorts",
+    "drift_events",
+    "drift_figures",
     "evaluations",
     "event_keys",
     "event_sinks",
