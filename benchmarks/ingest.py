@@ -53,7 +53,7 @@ PARSERS: dict[Provider, Callable[[Any], Parsed]] = {
     Provider.GOOGLE_HEALTH: partial(parse_data_points, kind=DATA_TYPES["heart-rate"]),
     Provider.WITHINGS: parse_getmeas, Provider.OURA: parse_heartrate}
 
-_EMPTY = "TRUNCATE observations, raw_payloads, refusals, fetches, plain"
+_EMPTY = "TRUNCATE observations, raw_payloads, refusals, fetches, plain CASCADE"
 _PLAIN = "CREATE TABLE plain (LIKE observations INCLUDING ALL)"
 _CONNECT = """
 INSERT INTO connections (connection_id, patient_id, provider)
@@ -79,7 +79,7 @@ class Token:
 
     def __init__(self, world: World, patient_id: str, provider: Provider) -> None:
         code = world.grants.consent(Consent(
-            provider=provider, subject_id=patient_id, scope="all", redirect_uri=CLIENT))
+            provider=provider, subject_id=patient_id, scope="", redirect_uri=CLIENT))
         self._held = world.grants.exchange(provider, code, redirect_uri=CLIENT, verifier="")
 
     def access_token(self) -> str:
@@ -106,6 +106,8 @@ def record() -> list[Recording]:
             result = client.fetch(FetchRequest(
                 resource=RESOURCES[provider], start=START, end=END))
             client.close()
+            if result.outcome is not Outcome.COMPLETE:
+                raise SystemExit(f"the sandbox did not answer as recorded: {result.reason}")
             recordings.append(Recording(patient_id=name, provider=provider,
                                         bodies=tuple(page.body for page in result.pages)))
     return recordings
