@@ -18,6 +18,7 @@ from registry.tables.models import (
 )
 from registry.tables.operation import runs
 from registry.tables.people import care, clinical_entries, patients, users
+from registry.tables.quality import profiles, quality_flags, quality_reports
 from registry.tables.quarantine import quarantine
 from registry.tables.readings import (
     observation_revisions,
@@ -72,6 +73,9 @@ __all__ = [
     "observation_revisions",
     "observations",
     "patients",
+    "profiles",
+    "quality_flags",
+    "quality_reports",
     "quarantine",
     "rate_calls",
     "raw_payloads",

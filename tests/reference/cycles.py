@@ -42,6 +42,7 @@ UNLIMITED = dict.fromkeys(("withings", "google_health", "oura"), "1000000/60")
 
 PASSING = {
     "created_at", "fetched_at", "replaced_at", "finished_at", "stored_at", "first_used_at",
+    "flagged_at", "cleared_at", "made_at",
     "duration_s", "seconds", "cpu_seconds", "host",                    # when, how long, where
     "access_enc", "refresh_enc", "token_version", "expires_at", "last_refresh_at",
     "consented_at",
