@@ -20,8 +20,9 @@ from providers.webhooks import EventRefused, Gone, Hint, Part, Push, read_event
 from registry.connections import Connection, set_status
 from registry.database import Connection as Transaction
 from registry.database import StatementFailed, transaction
+from registry.faults import fault_of
 from registry.file_imports import SourceFile, open_file_connection, save_items
-from registry.runs import run, what_and_where
+from registry.runs import run
 from registry.webhooks import (
     Event,
     linked_accounts,
@@ -114,7 +115,7 @@ def _taken(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -
         return _take(system, key, asked, hour)
     except _STUMBLES as error:
         with transaction(system.engine) as conn:
-            mark_event(conn, key, "failed", what_and_where(error))
+            mark_event(conn, key, "failed", fault_of(error).where)
         return Counter(events=1, failed=1)
 
 
