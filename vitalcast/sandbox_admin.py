@@ -1,4 +1,4 @@
-"""The sandbox vendors' own side: their clock, whom they know, and a patient's consent."""
+"""The sandbox vendors' own side: clock, faults, whom they know, and a patient's consent."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -41,6 +41,27 @@ def subjects(root: str) -> list[Subject]:
     ]
 
 
+def arm(root: str, kind: str, **fields: Any) -> int:
+    """Activate a fault of `docs/sandbox.md` by its name and fields; its id."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    added: int = _call("POST", f"{root}/sandbox/faults", json={"kind": kind, **given}).json()[
+        "fault_id"]
+    return added
+
+
+def armed(root: str) -> list[dict[str, Any]]:
+    """The active faults, each with its id and how many requests it will still take."""
+    return [{name: value for name, value in fault.items() if value is not None}
+            for fault in _call("GET", f"{root}/sandbox/faults").json()]
+
+
+def disarm(root: str, fault_id: int | None = None) -> int:
+    """Remove one fault or all; how many were removed."""
+    one = {} if fault_id is None else {"fault_id": fault_id}
+    removed: int = _call("DELETE", f"{root}/sandbox/faults", params=one).json()["removed"]
+    return removed
+
+
 def consent(request: AuthorisationRequest) -> str:
     """The authorisation code that the vendor hands out when the patient agrees."""
     answer = _call("GET", request.url, allow_redirects=False)
@@ -56,5 +77,17 @@ def _call(method: str, url: str, **options: Any) -> requests.Response:
     except requests.RequestException as error:
         raise SandboxError(f"the sandbox at {urlsplit(url).netloc} does not answer") from error
     if answer.status_code >= 400:
-        raise SandboxError(f"the sandbox answered {answer.status_code} to {urlsplit(url).path}")
+        raise SandboxError(f"the sandbox answered {answer.status_code} to {urlsplit(url).path}"
+                           f"{_detail(answer)}")
     return answer
+
+
+def _detail(answer: requests.Response) -> str:
+    """What the sandbox's own endpoints say is wrong, in a form to be read."""
+    try:
+        detail = answer.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    if isinstance(detail, str):
+        return f": {detail}"
+    return ": " + "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in detail)

@@ -9,7 +9,7 @@ import base64
 import binascii
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.observation import Provider
-from providers.sandbox.faults import Fault, Kind
-from providers.sandbox.grants import GrantError, Token
+from providers.sandbox.faults import SKEW_S, Fault, Kind
+from providers.sandbox.grants import GrantError
 from providers.sandbox.readings import Channel, Readings, Subject
-from providers.sandbox.world import World
+from providers.sandbox.world import World, epoch, iso
 
 HANG_S = 3600.0
 POLL_S = 0.1
@@ -55,7 +55,9 @@ class Dialect:
     """How one vendor refuses, and what of its shapes the faults may spoil.
 
     `scope_of` is the scope that a call needs, if any, `scope_missing` what comes without it.
-    `records` names the keys whose lists hold records; `renamed` is what `changed_schema` renames.
+    `records` names the keys whose lists hold records, `paging` those that lead to the next page;
+    `renamed` is what `changed_schema` renames. `clock_of` names the keys of a call's answer that
+    tell the vendor's own time.
     """
 
     provider: Provider
@@ -68,7 +70,9 @@ class Dialect:
     scope_of: Callable[[Call], str | None]
     scope_missing: Answer
     records: frozenset[str]
+    paging: frozenset[str]
     renamed: Mapping[str, str]
+    clock_of: Callable[[Call], frozenset[str]]
 
 
 Handler = Callable[[Call], Answer]
@@ -81,10 +85,11 @@ def data_endpoint(world: World, dialect: Dialect, handler: Handler) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         params = await _params(request)
-        token = _token(world, dialect.provider, request)
+        bearer = _bearer(request)
+        token = world.grants.used(dialect.provider, bearer)
         subject = world.subjects.get(token.subject_id) if token else None
         fault = _fault(world, dialect, request, subject, token_request=False)
-        if subject is None or token is None:
+        if subject is None or token is None or _killed(world, fault, subject, bearer):
             return written(dialect.unauthorised)
         call = Call(world=world, subject=subject, path=_path(dialect, request), params=params,
                     path_params=request.path_params)
@@ -94,7 +99,7 @@ def data_endpoint(world: World, dialect: Dialect, handler: Handler) -> Endpoint:
                 return dialect.scope_missing
             return _limited(dialect, handler, call)
 
-        return await _answered(request, dialect, fault, answer, lambda: dialect.empty_page(call))
+        return await _answered(request, dialect, fault, answer, call)
 
     return endpoint
 
@@ -118,7 +123,9 @@ def token_endpoint(world: World, dialect: Dialect, handler: TokenHandler, *,
             except GrantError as error:
                 return dialect.grant_refused(error)
 
-        return await _answered(request, dialect, fault, answer, answer)
+        if fault and fault.kind in (Kind.TOKEN_DEATH, Kind.CONSENT_DEATH):
+            return written(dialect.grant_refused(GrantError("invalid_grant", "token is dead")))
+        return await _answered(request, dialect, fault, answer, None)
 
     return endpoint
 
@@ -129,36 +136,56 @@ def written(answer: Answer) -> Response:
                     media_type="application/json")
 
 
+def _killed(world: World, fault: Fault | None, subject: Subject, bearer: str) -> bool:
+    """Whether the fault puts the token, or the consent behind it, to death."""
+    if fault is not None and fault.kind is Kind.TOKEN_DEATH:
+        world.grants.kill(bearer)
+        return True
+    if fault is not None and fault.kind is Kind.CONSENT_DEATH:
+        world.grants.end(subject.provider, subject.subject_id)
+        return True
+    return False
+
+
 async def _answered(request: Request, dialect: Dialect, fault: Fault | None,
-                    answer: Callable[[], Answer], empty: Callable[[], Answer]) -> Response:
+                    answer: Callable[[], Answer], call: Call | None) -> Response:
+    """The answer as the fault spoils it; without a `call` (of tokens) there are no pages."""
     if fault is None:
         return written(answer())
     match fault.kind:
         case Kind.HTTP_429:
             return written(dialect.rate_limited(fault.retry_after))
+        case Kind.HTTP_429_BARE:
+            bare = dialect.rate_limited(None)
+            return written(replace(bare, headers={
+                name: value for name, value in bare.headers.items() if name != "Retry-After"}))
         case Kind.HTTP_500:
             return written(dialect.internal_error)
         case Kind.VENDOR_ERROR:
             return written(dialect.vendor_error(fault.status))
-        case Kind.EMPTY_PAGE:
-            return written(empty())
+        case Kind.EMPTY_PAGE if call:
+            return written(dialect.empty_page(call))
         case Kind.HANG:
             await _hang(request, HANG_S if fault.seconds is None else fault.seconds)
-    return _spoilt(answer(), dialect, fault.kind)
+    return _spoilt(answer(), dialect, fault, call)
 
 
-def _spoilt(answer: Answer, dialect: Dialect, kind: Kind) -> Response:
+def _spoilt(answer: Answer, dialect: Dialect, fault: Fault, call: Call | None) -> Response:
     body = answer.body
-    if kind is Kind.DUPLICATES:
-        body = _doubled(body, dialect.records)
-    elif kind is Kind.CHANGED_SCHEMA:
-        body = _renamed(body, dialect.renamed)
-    response = written(Answer(body=body, status=answer.status, headers=answer.headers))
-    if kind is Kind.TRUNCATED_BODY:
-        text = orjson.dumps(body)
-        response = Response(text[:len(text) // 2], answer.status, dict(answer.headers),
+    match fault.kind:
+        case Kind.DUPLICATES:
+            body = _doubled(body, dialect.records)
+        case Kind.CHANGED_SCHEMA:
+            body = _renamed(body, dialect.renamed)
+        case Kind.DUPLICATED_PAGE if call:
+            body = _leading_back(body, dialect.empty_page(call).body, dialect.paging)
+        case Kind.CLOCK_SKEW if call:
+            body = _skewed(body, dialect.clock_of(call), fault.lasts(SKEW_S))
+        case Kind.TRUNCATED_BODY:
+            text = orjson.dumps(body)
+            return Response(text[:len(text) // 2], answer.status, dict(answer.headers),
                             media_type="application/json")
-    return response
+    return written(replace(answer, body=body))
 
 
 async def _hang(request: Request, seconds: float) -> None:
@@ -176,6 +203,28 @@ def _doubled(body: Any, records: frozenset[str]) -> Any:
         if key in records and isinstance(value, list) else _doubled(value, records)
         for key, value in body.items()
     }
+
+
+def _leading_back(body: Any, empty: Any, paging: frozenset[str]) -> Any:
+    """The page with the empty page's way on: back to the page itself."""
+    if not (isinstance(body, dict) and isinstance(empty, dict)):
+        return body
+    inside = {key: _leading_back(value, empty.get(key), paging) for key, value in body.items()}
+    return inside | {key: empty[key] for key in paging & empty.keys()}
+
+
+def _skewed(body: Any, clock: frozenset[str], seconds: int) -> Any:
+    """The answer of a vendor whose clock is ahead: epoch seconds and ISO times under `clock`."""
+    if isinstance(body, list):
+        return [_skewed(item, clock, seconds) for item in body]
+    if not isinstance(body, dict):
+        return body
+    return {key: _moved(value, seconds) if key in clock and value is not None
+            else _skewed(value, clock, seconds) for key, value in body.items()}
+
+
+def _moved(moment: int | str, seconds: int) -> int | str:
+    return moment + seconds if isinstance(moment, int) else iso(epoch(moment) + seconds)
 
 
 def _renamed(body: Any, renamed: Mapping[str, str]) -> Any:
@@ -202,11 +251,9 @@ def _path(dialect: Dialect, request: Request) -> str:
     return request.url.path.removeprefix(f"/{dialect.provider}")
 
 
-def _token(world: World, provider: Provider, request: Request) -> Token | None:
+def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    return world.grants.used(provider, token.strip())
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def _params(request: Request) -> dict[str, str]:

@@ -153,6 +153,11 @@ class Grants:
         self.end(provider, known.subject_id)
         return True
 
+    def kill(self, access_token: str) -> None:
+        """Let one access token die before its time; the refresh token lives."""
+        self._access.pop(access_token, None)
+        self._saved()
+
     def end(self, provider: Provider, subject_id: str) -> None:
         """End a patient's consent: every token of it is dead."""
         self._access, self._refresh = (

@@ -69,7 +69,9 @@ DIALECT = Dialect(
     scope_of=lambda call: _SCOPES.get(call.path.rpartition("/")[2]),
     scope_missing=_problem(403, "Forbidden", "The access token was not granted the scope that "
                            "this resource needs"),
-    records=frozenset({"data"}),
+    records=frozenset({"data"}), paging=frozenset({"next_token"}),
+    clock_of=lambda call: frozenset(
+        {"timestamp"} if call.path.endswith("ring_battery_level") else ()),
     renamed={"bpm": "beats_per_minute", "average_breath": "breath_average", "average": "mean",
              "temperature_deviation": "deviation_temperature"},
 )

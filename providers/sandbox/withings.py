@@ -90,7 +90,8 @@ DIALECT = Dialect(
     scope_of=lambda call: _SCOPES.get(call.params.get("action", "")),
     scope_missing=_refused(403, "XRequestID: Not provided insufficient_scope: The request requires "
                                 "higher privileges than provided by the access token"),
-    records=frozenset({"measuregrps", "series"}),
+    records=frozenset({"measuregrps", "series"}), paging=frozenset({"more", "offset"}),
+    clock_of=lambda _call: frozenset({"updatetime", "last_session_date"}),
     renamed={"value": "val", "rr": "respiration", "hr": "heart"},
 )
 

@@ -111,8 +111,8 @@ class World:
         if channel not in subject.channels:
             return Readings()
         readings = subject.readings(channel, self.now)
-        late = self.faults.delayed(subject.provider, subject.subject_id, readings)
-        return late.visible(self.now)
+        told = self.faults.told(subject.provider, subject.subject_id, channel, readings, self.now)
+        return told.visible(self.now)
 
     def user_number(self, subject_id: str) -> int:
         """A vendor's own number for a subject: unique, the same in every run."""

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from providers.catalogue import oauth_config, sandbox_endpoints
+from providers.oauth import TokenSet, authorisation_url, exchange_code, refresh
 from providers.observation import Provider
 from providers.sandbox.cohort import cohort
 from providers.sandbox.server import create_app, serving
@@ -105,6 +107,26 @@ class SandboxUser:
             token = page["next_token"]
             if token is None:
                 return found
+
+
+class Tokens:
+    """Consents as the patient would, and refreshes in memory."""
+
+    def __init__(self, user: SandboxUser, provider: Provider, subject_id: str) -> None:
+        self._config = oauth_config(
+            provider, sandbox_endpoints(provider, user.root),
+            user.settings.client_id, user.settings.client_secret, REDIRECT)
+        asked = authorisation_url(self._config, "s1", login_hint=subject_id)
+        sent = user.session.get(asked.url, allow_redirects=False, timeout=20).headers["Location"]
+        (code,) = parse_qs(urlsplit(sent).query)["code"]
+        self.held: TokenSet = exchange_code(self._config, code, asked.code_verifier)
+
+    def access_token(self) -> str:
+        return self.held.access_token
+
+    def refresh(self, stale: str) -> str:  # noqa: ARG002 - a TokenSource's shape
+        self.held = refresh(self._config, self.held.refresh_token)
+        return self.held.access_token
 
 
 @contextmanager

@@ -4,56 +4,28 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from clinical.vitals import SPECS, Vital
-from providers.catalogue import (
-    CATALOGUE,
-    make_client,
-    make_limiter,
-    oauth_config,
-    sandbox_endpoints,
-)
+from providers.catalogue import CATALOGUE, make_client, make_limiter, sandbox_endpoints
 from providers.fetching import FetchRequest, FetchResult, Outcome
 from providers.limits import RateLimit
-from providers.oauth import TokenSet, authorisation_url, exchange_code, refresh
 from providers.observation import Granularity
 from providers.sandbox.cohort import PROFILES, Profile, cohort
 from providers.sandbox.readings import VITAL_OF, Subject
 from providers.sandbox.replay import replay
-from tests.reference.sandbox_user import NOW, REDIRECT, SandboxUser, sandbox_user
+from tests.reference.sandbox_user import NOW, SandboxUser, Tokens, sandbox_user
 
 END = datetime.fromtimestamp(NOW, UTC)
 FREE = RateLimit(calls=10_000, period_s=1)
 
 
-class Tokens:
-    """Consents as the patient would, and refreshes in memory."""
-
-    def __init__(self, user: SandboxUser, subject: Subject) -> None:
-        self._config = oauth_config(
-            subject.provider, sandbox_endpoints(subject.provider, user.root),
-            user.settings.client_id, user.settings.client_secret, REDIRECT)
-        asked = authorisation_url(self._config, "s1", login_hint=subject.subject_id)
-        sent = user.session.get(asked.url, allow_redirects=False, timeout=20).headers["Location"]
-        (code,) = parse_qs(urlsplit(sent).query)["code"]
-        self.held: TokenSet = exchange_code(self._config, code, asked.code_verifier)
-
-    def access_token(self) -> str:
-        return self.held.access_token
-
-    def refresh(self, stale: str) -> str:  # noqa: ARG002 - a TokenSource's shape
-        self.held = refresh(self._config, self.held.refresh_token)
-        return self.held.access_token
-
-
 def fetched(user: SandboxUser, subject: Subject, days: int) -> list[FetchResult]:
     client = make_client(
         subject.provider, endpoints=sandbox_endpoints(subject.provider, user.root),
-        tokens=Tokens(user, subject), limiter=make_limiter(subject.provider, FREE),
-        account=subject.subject_id)
+        tokens=Tokens(user, subject.provider, subject.subject_id),
+        limiter=make_limiter(subject.provider, FREE), account=subject.subject_id)
     try:
         return [client.fetch(FetchRequest(resource=resource, end=END,
                                           start=END - timedelta(days=days)))
