@@ -60,6 +60,12 @@ class Settings(BaseSettings):
         default_factory=dict,
         description='per provider, calls per seconds, as {"withings": "120/60"}; '
                     "unset = the vendor's own limit")]
+    vendor_timeout_s: Annotated[float, Field(
+        default=30, gt=0, le=300,
+        description="seconds without a byte after which a vendor's answer counts as lost")]
+    vendor_wait_s: Annotated[float, Field(
+        default=1, gt=0, le=60,
+        description="first wait before a failed request is tried again; each one doubles it")]
     history_days: Annotated[int, Field(
         default=60, ge=1, le=365, description="how far back a first fetch reaches")]
     shards: Annotated[int, Field(

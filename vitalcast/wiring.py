@@ -43,6 +43,7 @@ class System:
         """A client for one connection; all clients of a vendor share its limiter and breaker."""
         from providers.breaker import Breaker
         from providers.catalogue import make_client
+        from providers.http import Patience, Timeouts
         from providers.oauth import refresh
 
         provider = Provider(connection.provider)
@@ -51,7 +52,9 @@ class System:
                               partial(refresh, config))
         return make_client(provider, endpoints=self.endpoints(provider), tokens=tokens,
                            limiter=self.limiter(provider), account=connection.connection_id,
-                           breaker=self.breakers.setdefault(provider, Breaker()))
+                           breaker=self.breakers.setdefault(provider, Breaker()),
+                           timeouts=Timeouts(read_s=self.settings.vendor_timeout_s),
+                           patience=Patience(first_s=self.settings.vendor_wait_s))
 
     def oauth(self, provider: Provider) -> "OAuthConfig":
         """The application's OAuth settings at a vendor."""
