@@ -165,7 +165,8 @@ def _forecast_chunk(panel: Panel, stored: Sequence[Stored],
     refused = ["" if some else _nobody("no member can forecast", why)
                for some, why in zip(present.any(axis=1), absent, strict=True)]
     return PanelForecast(
-        point=point, bounds=_bounds(panel, stored, point), names=names, paths=paths,
+        point=point, bounds=_bounds(panel, stored, point, _dissent(paths, point)), names=names,
+        paths=paths,
         weights=weights, refused=refused, absent=[dict(sorted(why.items())) for why in absent],
         state_hashes=[state_hash(each) for each in states])
 
@@ -227,7 +228,16 @@ def _weights_of(stored: Sequence[Stored], names: tuple[str, ...]) -> FloatArray:
     return weights
 
 
-def _bounds(panel: Panel, stored: Sequence[Stored], point: FloatArray) -> Bounds:
+def _dissent(paths: FloatArray, point: FloatArray) -> FloatArray:
+    """Mean distance of the members that forecast from the point, (S, H)."""
+    away = np.abs(paths - point[:, None])
+    told = (~np.isnan(away)).sum(axis=1)
+    mean: FloatArray = np.nansum(away, axis=1) / np.maximum(told, 1)
+    return mean
+
+
+def _bounds(panel: Panel, stored: Sequence[Stored], point: FloatArray,
+            dissent: FloatArray) -> Bounds:
     """Bounds of every series; those of one season in one go."""
     shape, levels = point.shape, sorted(panel.config.levels)
     found = {level: (np.full(shape, np.nan), np.full(shape, np.nan)) for level in levels}
@@ -237,9 +247,9 @@ def _bounds(panel: Panel, stored: Sequence[Stored], point: FloatArray) -> Bounds
     for rows in by_season.values():
         ensembles = [stored[s].ensemble for s in rows]
         phases = np.array([stacks.hour_of(each.grid.first, panel.end) for each in ensembles])
-        made = intervals.bounds(point[rows], phases, _ages(panel, rows, ensembles),
-                                _calibration(ensembles), levels=panel.config.levels,
-                                vital=panel.vital)
+        made = intervals.bounds(point[rows], dissent[rows], phases,
+                                _ages(panel, rows, ensembles), _calibration(ensembles),
+                                levels=panel.config.levels, vital=panel.vital)
         for level, (lower, upper) in made.items():
             found[level][0][rows], found[level][1][rows] = lower, upper
     return found

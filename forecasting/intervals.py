@@ -43,6 +43,12 @@ PRIOR_QUANTILES = {50: 0.85, 80: 1.9, 95: 3.3}       # of |error| / mean |error|
 FIRST_HOUR_TAIL, TAIL_FROM = 1.15, 90
 """Errors an hour ahead have heavier tails than later ones: bounds of these levels are wider."""
 
+DISSENT_FROM, DISSENT_UPTO, DISSENT_GAIN = 0.8, 2.4, 0.5
+"""Members that stand further from the point than so many scales widen the bounds an hour ahead.
+
+After an unusual hour some say that it stays and some that it passes, and the errors are greater.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
@@ -79,13 +85,15 @@ def calibrate(errors: FloatArray, origins: IntArray, counts: IntArray, y: FloatA
         level: _shrunk(found[:, 2 * i:2 * i + 2], level, weight) for i, level in enumerate(levels)})
 
 
-def bounds(point: FloatArray, phases: IntArray, ages: IntArray, calibration: Calibration, *,
-           levels: tuple[int, ...], vital: VitalSpec | None) -> Bounds:
+def bounds(point: FloatArray, dissent: FloatArray, phases: IntArray, ages: IntArray,
+           calibration: Calibration, *, levels: tuple[int, ...],
+           vital: VitalSpec | None) -> Bounds:
     """(lower, upper) per level around `point` (S, horizon), whose first hours have `phases` (S,).
 
-    Phases are hours of the season that `calibration.rhythm` is of; arrays of shape (S, horizon).
-    `ages` (S,) are hours without a reading before the first one: with the last reading three hours
-    old, an hour ahead is as unsure as four.
+    `dissent` (S, horizon) is how far the members stand from the point, by mean. Phases are hours
+    of the season that `calibration.rhythm` is of; arrays of shape (S, horizon). `ages` (S,) are
+    hours without a reading before the first one: with the last reading three hours old, an hour
+    ahead is as unsure as four.
     """
     missing = [level for level in levels if level not in calibration.quantiles]
     if missing:
@@ -93,8 +101,9 @@ def bounds(point: FloatArray, phases: IntArray, ages: IntArray, calibration: Cal
     leads, rhythm = np.arange(point.shape[1]), calibration.rhythm
     hours = (phases[:, None] + leads) % rhythm.shape[1]
     buckets = buckets_of(leads + 1 + ages[:, None])
-    spread = (np.take_along_axis(calibration.scale, buckets, axis=1)
-              * np.take_along_axis(rhythm, hours, axis=1))
+    scale = np.take_along_axis(calibration.scale, buckets, axis=1)
+    widened = np.where(buckets == 0, _widened(dissent / scale), 1.0)
+    spread = scale * np.take_along_axis(rhythm, hours, axis=1) * widened
     below, above = np.zeros(point.shape), np.zeros(point.shape)
     found: Bounds = {}
     for level in sorted(levels):
@@ -103,6 +112,11 @@ def bounds(point: FloatArray, phases: IntArray, ages: IntArray, calibration: Cal
         below, above = np.maximum(below, -low * tail), np.maximum(above, high * tail)
         found[level] = _placed(point - below, point + above, point, vital)
     return found
+
+
+def _widened(dissent: FloatArray) -> FloatArray:
+    """How much wider bounds are where members stand `dissent` scales from their mean."""
+    return 1 + DISSENT_GAIN * (np.clip(dissent, DISSENT_FROM, DISSENT_UPTO) - DISSENT_FROM)
 
 
 def _placed(lower: FloatArray, upper: FloatArray, point: FloatArray,

@@ -23,9 +23,10 @@ def calibrated(errors: FloatArray, y: FloatArray,
 
 def bounds(point: FloatArray, found: intervals.Calibration,
            levels: tuple[int, ...] = LEVELS, vital: Vital | None = None,
-           age: int = 0) -> intervals.Bounds:
+           age: int = 0, dissent: float = 0.0) -> intervals.Bounds:
     spec = None if vital is None else SPECS[vital]
-    return intervals.bounds(point[None], START, np.array([age]), found, levels=levels, vital=spec)
+    return intervals.bounds(point[None], np.full((1, point.size), dissent), START, np.array([age]),
+                            found, levels=levels, vital=spec)
 
 
 def no_errors() -> FloatArray:
@@ -85,6 +86,17 @@ def test_the_first_hour_after_a_gap_is_as_unsure_as_later_ones() -> None:
     assert stale[0] == stale[12] == fresh[12] > fresh[0]
     later = bounds(np.zeros(24), found, age=24 * 40)[80][1][0]
     assert (later == fresh[23]).all()
+
+
+def test_members_that_disagree_widen_the_next_hour_and_no_later_one() -> None:
+    found = calibrated(no_errors(), series.walk(n=336))
+    scales = (0.0, 0.8, 1.0, 2.4, 1e6)
+    widths = [np.diff(np.array(bounds(np.zeros(24), found, dissent=away * found.scale[0, 0])[95]),
+                      axis=0)[0, 0] for away in scales]
+    next_hour = [float(width[0]) for width in widths]
+    assert next_hour[0] == next_hour[1] < next_hour[2] < next_hour[3] == next_hour[4]
+    assert next_hour[4] == pytest.approx(1.8 * next_hour[0])
+    assert all((width[1:] == widths[0][1:]).all() for width in widths)
 
 
 def test_bounds_stay_in_the_plausible_range_and_a_step_wide() -> None:
