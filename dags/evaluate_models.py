@@ -1,4 +1,7 @@
-"""After each forecast: score every stored forecast on the hours that have been observed since."""
+"""After each forecast: score every stored forecast on the hours that have been observed since.
+
+Then the cycle is rolled up for the boards; one whose scoring failed is caught up by the next.
+"""
 
 from typing import Any
 
@@ -15,7 +18,14 @@ def evaluate_models() -> None:
 
         return evaluate(open_system(), cycle=partition_key, shard=shard)
 
-    evaluate.expand(shard=list_shards())
+    @task
+    def rollup(partition_key: str | None = None) -> dict[str, Any]:
+        from vitalcast.jobs.rollup import rollup
+        from vitalcast.wiring import open_system
+
+        return rollup(open_system(), cycle=partition_key)
+
+    evaluate.expand(shard=list_shards()) >> rollup()
 
 
 evaluate_models()

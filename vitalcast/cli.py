@@ -15,8 +15,9 @@ from typer.main import get_command
 
 COMMANDS = {
     "demo": "local.demo", "up": "local.up", "ingest": "cycle.ingest", "train": "cycle.train",
-    "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain", "rollup": "cycle.rollup",
-    "migrate": "cycle.migrate", "config": "cycle.config", "compile": "kernels.compile_kernels",
+    "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain",
+    "rollup": "cycle.rollup", "migrate": "cycle.migrate", "config": "cycle.config",
+    "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
     "keys": "keys.keys", "webhooks": "webhooks.webhooks",
     "sandbox": "sandbox.sandbox",

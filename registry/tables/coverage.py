@@ -5,6 +5,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -31,6 +32,7 @@ coverage = Table(
     Column("computed_cycle", UTCTime, nullable=False,
            comment="the cycle that wrote this last; hours from it on are not judged"),
     PrimaryKeyConstraint("patient_id", "vital", "day"),
+    Index("ix_coverage_day", "day", postgresql_using="brin"),
     comment="what is known now about each hour of a day; forecasts.coverage keeps it as of then",
 )
 

@@ -11,7 +11,7 @@ from registry.tables.base import NOW, UTCTime, metadata
 rollup_cycles = Table(
     "rollup_cycles", metadata,
     Column("cycle", UTCTime, primary_key=True),
-    Column("patients", Integer, nullable=False),
+    Column("patients", Integer, nullable=False, comment="scored at the cycle"),
     Column("arrived_from", UTCTime, comment="readings stored after this are the cycle's"),
     Column("arrived_until", UTCTime,
            comment="end of the cycle's last fetch; null where nothing was fetched"),
@@ -26,7 +26,7 @@ rollup_arrivals = Table(
     Column("vital", Text, nullable=False),
     Column("readings", Integer, nullable=False, comment="no older than 72 h when they arrived"),
     Column("history", Integer, nullable=False, comment="older ones; they have no lateness"),
-    Column("flagged", Integer, nullable=False, comment="readings and history with a flag"),
+    Column("flagged", Integer, nullable=False, comment="not of accepted quality"),
     Column("lateness_sum_s", Double, nullable=False, comment="end of the reading to its storage"),
     Column("lateness_p50_s", Double),
     Column("lateness_p95_s", Double),
@@ -37,13 +37,14 @@ rollup_arrivals = Table(
 
 rollup_flags = Table(
     "rollup_flags", metadata,
-    Column("cycle", UTCTime, nullable=False),
+    Column("hour", UTCTime, nullable=False, comment="of the readings"),
     Column("provider", Text, nullable=False),
     Column("vital", Text, nullable=False),
     Column("flag", Text, nullable=False),
     Column("readings", Integer, nullable=False),
-    PrimaryKeyConstraint("cycle", "provider", "vital", "flag"),
-    comment="flags of the readings that a cycle brought; one reading may have several",
+    Column("kept_out", Integer, nullable=False, comment="of those, not forecast from"),
+    PrimaryKeyConstraint("hour", "provider", "vital", "flag"),
+    comment="standing flags of quality; one reading may have several",
 )
 
 rollup_fetches = Table(

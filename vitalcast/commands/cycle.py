@@ -1,7 +1,7 @@
-"""`vitalcast ingest | train | forecast | evaluate | retain | migrate | config`: jobs by hand.
+"""`vitalcast ingest | train | forecast | evaluate | rollup | retain | migrate | config`.
 
-The same jobs that Airflow calls, on the same database; what one of them did is printed as a table
-or as JSON.
+Jobs by hand: the same that Airflow calls, on the same database; what one of them did is printed as
+a table or as JSON.
 """
 
 import json
@@ -130,6 +130,19 @@ def retain(hour: Hour = None, as_json: AsJson = False) -> None:
     from vitalcast.jobs.retain import retain as job
 
     _run("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))
+
+
+def rollup(
+    hour: Hour = None,
+    again_days: Annotated[int, typer.Option(
+        "--again-days", min=0, max=3660, help="count the cycles of so many days once more")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Count a cycle for the boards and the bi_ views. Example: vitalcast rollup --again-days 60"""
+    from vitalcast.jobs.rollup import rollup as job
+
+    _run("rollup", hour, as_json, lambda system, cycle: job(
+        system, cycle=cycle, again_days=again_days))
 
 
 def migrate(as_json: AsJson = False) -> None:

@@ -23,6 +23,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_coverage_day", "coverage")
     op.drop_index("ix_fits_cutoff", "fits")
     op.drop_index("ix_fetches_cycle", "fetches")
     op.drop_index("ix_observations_arrival", "observations")
@@ -35,6 +36,7 @@ def _indexes() -> None:
                     postgresql_using="brin")
     op.create_index("ix_fetches_cycle", "fetches", ["cycle"], postgresql_using="brin")
     op.create_index("ix_fits_cutoff", "fits", ["cutoff"], postgresql_using="brin")
+    op.create_index("ix_coverage_day", "coverage", ["day"], postgresql_using="brin")
 
 
 def _tables() -> None:
@@ -61,8 +63,7 @@ def _tables() -> None:
                   comment="no older than 72 h when they arrived"),
         sa.Column("history", sa.Integer(), nullable=False,
                   comment="older ones; they have no lateness"),
-        sa.Column("flagged", sa.Integer(), nullable=False,
-                  comment="readings and history with a flag"),
+        sa.Column("flagged", sa.Integer(), nullable=False, comment="not of accepted quality"),
         sa.Column("lateness_sum_s", sa.Double(), nullable=False,
                   comment="end of the reading to its storage"),
         sa.Column("lateness_p50_s", sa.Double(), nullable=True),
@@ -83,7 +84,7 @@ def _tables() -> None:
     op.create_table(
         "rollup_cycles",
         sa.Column("cycle", _UTC, nullable=False),
-        sa.Column("patients", sa.Integer(), nullable=False),
+        sa.Column("patients", sa.Integer(), nullable=False, comment="scored at the cycle"),
         sa.Column("arrived_from", _UTC, nullable=True,
                   comment="readings stored after this are the cycle's"),
         sa.Column("arrived_until", _UTC, nullable=True,
@@ -128,13 +129,14 @@ def _tables() -> None:
         comment="fits by outcome")
     op.create_table(
         "rollup_flags",
-        sa.Column("cycle", _UTC, nullable=False),
+        sa.Column("hour", _UTC, nullable=False, comment="of the readings"),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("vital", sa.Text(), nullable=False),
         sa.Column("flag", sa.Text(), nullable=False),
         sa.Column("readings", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("cycle", "provider", "vital", "flag", name=op.f("pk_rollup_flags")),
-        comment="flags of the readings that a cycle brought; one reading may have several")
+        sa.Column("kept_out", sa.Integer(), nullable=False, comment="of those, not forecast from"),
+        sa.PrimaryKeyConstraint("hour", "provider", "vital", "flag", name=op.f("pk_rollup_flags")),
+        comment="standing flags of quality; one reading may have several")
     op.create_table(
         "rollup_forecasts",
         sa.Column("cycle", _UTC, nullable=False),

@@ -1,0 +1,41 @@
+"""Roll up: count each finished cycle once, so that boards read counts instead of readings.
+
+A cycle whose rollup never came, since a stage before it failed, is caught up by the next one. One
+transaction a cycle; a cycle rolled up again has the same rows.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from registry.database import transaction
+from registry.rollups import open_cycles, roll_up, rolled_cycles
+from registry.runs import run
+from vitalcast.cycle import parse_cycle
+from vitalcast.wiring import System
+
+REACH = timedelta(days=7)
+"""How far back a missing rollup is caught up by itself."""
+
+
+def rollup(system: System, *, cycle: str | datetime | None, again_days: int = 0) -> dict[str, Any]:
+    """Roll up `cycle` and those before it that are missing; figures: cycles counted.
+
+    With `again_days`, the cycles of that many days are counted once more, for readings that came
+    later than the rollups look back by themselves.
+    """
+    hour = parse_cycle(cycle)
+    with run(system.engine, job="rollup", cycle=hour, shard="1/1") as figures:
+        figures["cycles"] = 0
+        for one in _cycles(system, hour, timedelta(days=again_days)):
+            with transaction(system.engine) as conn:
+                roll_up(conn, one)
+            figures["cycles"] += 1
+    return dict(figures)
+
+
+def _cycles(system: System, hour: datetime, again: timedelta) -> list[datetime]:
+    """What is to be counted, oldest first."""
+    with transaction(system.engine) as conn:
+        missing = open_cycles(conn, hour, hour - max(REACH, again))
+        known = rolled_cycles(conn, hour, hour - again) if again else []
+    return sorted({*missing, *known, hour})
