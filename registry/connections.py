@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import text
 
 from providers.errors import AuthorisationError, ConsentRevoked, ReauthorisationRequired
+from providers.observation import Provider
 from registry.database import Connection as Transaction
 from registry.database import Engine, NotFound, RegistryError, transaction
 
@@ -43,6 +44,12 @@ SELECT {_COLUMNS} FROM connections c WHERE patient_id = ANY(:patients) AND (
           AND f.cycle < :cycle AND f.cycle > :cycle - CAST(:again AS interval)
           AND coalesce(f.reason, '') NOT LIKE 'circuit_open%'))
 ORDER BY connection_id"""  # noqa: S608 -- constants of this file
+
+_LINKED = f"""
+SELECT {_COLUMNS} FROM connections WHERE provider = :provider
+    AND provider_user_id = ANY(:accounts) AND status <> 'revoked' ORDER BY connection_id"""  # noqa: S608 -- constants of this file
+
+_LOCK = "SELECT 1 FROM connections WHERE connection_id = :connection_id FOR NO KEY UPDATE"
 
 _LOCK_ACCOUNT = """
 SELECT pg_advisory_xact_lock(hashtextextended(:provider || ' ' || :provider_user_id, 4))"""
@@ -186,6 +193,18 @@ def key_id(key: str) -> str:
 def list_connections(conn: Transaction, patients: Sequence[str]) -> list[Connection]:
     """Every link of these patients, whatever its status, in the order of the ids."""
     return _connections(conn, _LIST, {"patients": list(patients)})
+
+
+def linked_accounts(conn: Transaction, provider: Provider,
+                    accounts: Sequence[str]) -> dict[str, Connection]:
+    """The link of each account that has one, by the vendor's id of it."""
+    found = _connections(conn, _LINKED, {"provider": provider.value, "accounts": list(accounts)})
+    return {one.provider_user_id: one for one in found if one.provider_user_id}
+
+
+def lock_connection(conn: Transaction, connection_id: str) -> None:
+    """Let no one else store readings of this link until the transaction ends."""
+    conn.execute(text(_LOCK), {"connection_id": connection_id})
 
 
 def due_connections(conn: Transaction, patients: Sequence[str],

@@ -131,13 +131,18 @@ def raw_cursor(conn: Connection) -> Any:
     return conn.connection.cursor()
 
 
-def execute_rows(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> int:
-    """Run `INSERT … VALUES %s …` for all rows in pages; the number of rows written."""
+def execute_rows(conn: Connection, statement: str, rows: Sequence[Sequence[Any]], *,
+                 template: str | None = None) -> int:
+    """Run `INSERT … VALUES %s …` for all rows in pages; the number of rows written.
+
+    `template` is one row's "(%s, …)" where it holds more than its values.
+    """
     written = 0
     with raw_cursor(conn) as cursor:
         for start in range(0, len(rows), _PAGE_ROWS):
             page = rows[start:start + _PAGE_ROWS]
-            psycopg2.extras.execute_values(cursor, statement, page, page_size=_PAGE_ROWS)
+            psycopg2.extras.execute_values(cursor, statement, page, template,
+                                           page_size=_PAGE_ROWS)
             written += cursor.rowcount
     return written
 

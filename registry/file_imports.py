@@ -5,7 +5,6 @@ no API is linked. What the file says of its owner is kept with the first file: a
 another account, or an account that is another patient's, is refused.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,8 +14,9 @@ from sqlalchemy import text
 
 from providers.fetching import Page
 from providers.observation import Observation, Parsed, Provider, Refusal
-from registry.database import Connection, RegistryError, execute_rows
+from registry.database import Connection, RegistryError
 from registry.observations import Saved, save_pages
+from registry.payloads import save_payloads, save_refusals
 
 CHUNK = 20_000
 """Observations that are held at once."""
@@ -36,14 +36,6 @@ SELECT 1 FROM connections WHERE provider = :provider AND provider_user_id = :use
     AND connection_id <> :connection_id"""
 
 _PATIENT = "SELECT birth_date FROM patients WHERE patient_id = :patient_id FOR NO KEY UPDATE"
-
-_RAW = """
-INSERT INTO raw_payloads (sha256, provider, resource, body) VALUES %s
-ON CONFLICT (sha256) DO NOTHING"""
-
-_REFUSALS = """
-INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
-ON CONFLICT (raw_sha256, connection_id, record) DO NOTHING"""
 
 
 class WrongPatient(RegistryError):
@@ -85,8 +77,8 @@ def open_file_connection(
 def save_source(conn: Connection, source: SourceFile) -> None:
     """Keep the file's bytes, or its hash alone."""
     kept = source.body if source.body is not None else b""
-    execute_rows(conn, _RAW, [(source.sha256, str(source.provider), f"file {source.format}",
-                               zlib.compress(kept, 1))])
+    save_payloads(conn, [(source.sha256, kept)], provider=source.provider,
+                  resource=f"file {source.format}")
 
 
 def save_items(
@@ -101,8 +93,8 @@ def save_items(
         page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
         saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
                            connection_id=connection_id, parser_version=1)
-        execute_rows(conn, _REFUSALS, [(source.sha256, one.record, one.reason, connection_id)
-                                       for one in refusals])
+        save_refusals(conn, ((source.sha256, one) for one in refusals),
+                      connection_id=connection_id)
         inserted, revised = inserted + saved.inserted, revised + saved.revised
         unchanged, refused = unchanged + saved.unchanged, refused + len(refusals)
     return Saved(inserted=inserted, revised=revised, unchanged=unchanged), refused

@@ -100,9 +100,6 @@ CROSS JOIN LATERAL (
     ORDER BY x.cutoff DESC LIMIT 1) AS f
 WHERE f.outcome IN ('failed', 'timeout')"""  # noqa: S608
 
-_LOAD_DOCUMENTS = """
-SELECT DISTINCT document_id, document FROM model_documents WHERE document_id = ANY(:ids)"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRow:
@@ -295,12 +292,6 @@ def latest_names(
         for name, patient, vital, member, fitted_to in _each(
             conn, _LATEST_NAMES, patients, members, cutoff=cutoff)
     ]
-
-
-def load_documents(conn: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """The text of documents by id; unknown ids are left out."""
-    found = conn.execute(text(_LOAD_DOCUMENTS), {"ids": list(ids)})
-    return {row.document_id: row.document for row in found}
 
 
 def _latest(

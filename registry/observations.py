@@ -1,4 +1,4 @@
-"""Readings: raw payloads, the upsert with its history, the fetch ledger, and series out.
+"""Readings: the upsert with its history, and the fetch ledger.
 
 `save_fetch` writes everything that one fetch brought in the caller's transaction. Which version of
 a reading holds: the one with the later `provider_modified_at`; where the vendor gives none, the
@@ -6,21 +6,18 @@ one fetched last, except that a payload seen before never replaces what a later 
 replaced version goes to `observation_revisions`. The same fetch twice changes nothing.
 """
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 from sqlalchemy import text
 
-from clinical.vitals import Vital
-from providers.observation import Observation, Provider
+from providers.observation import Observation, Provider, utc_text
+from registry.connections import lock_connection
 from registry.copytext import NULL, copy_bytes, copy_text, copy_text_array
-from registry.database import Connection, copy_in, copy_out, execute_rows, raw_cursor
+from registry.database import Connection, copy_in, raw_cursor
+from registry.payloads import save_payloads, save_refusals
 
 if TYPE_CHECKING:                      # jobs that speak to no vendor do not import what does
     from providers.fetching import FetchResult, Page
@@ -39,12 +36,15 @@ def _prefixed(alias: str, columns: str) -> str:
     return ", ".join(f"{alias}.{name.strip()}" for name in columns.split(","))
 
 
-_LOCK_CONNECTION = """
-SELECT 1 FROM connections WHERE connection_id = :connection_id FOR NO KEY UPDATE"""
-
-_RAW = """
-INSERT INTO raw_payloads (sha256, provider, resource, body) VALUES %s
-ON CONFLICT (sha256) DO NOTHING"""
+# A key names patient, vital and time: where their window holds nothing, no key is stored. The order
+# keeps the planner at the index, however many rows it expects.
+_ANY = """
+SELECT 1 FROM unnest(CAST(%(vitals)s AS text[])) AS v (vital)
+CROSS JOIN LATERAL (
+    SELECT 1 FROM observations o WHERE o.patient_id = %(patient)s AND o.vital = v.vital
+        AND o.effective_start BETWEEN %(first)s AND %(last)s
+    ORDER BY o.effective_start LIMIT 1) AS o
+LIMIT 1"""
 
 _KNOWN = """
 SELECT key FROM unnest(CAST(%(keys)s AS bytea[])) AS asked (key) JOIN observations USING (key)"""
@@ -80,10 +80,6 @@ SET ({_COLUMNS}, fetched_at) = ROW ({_prefixed("i", _COLUMNS)}, clock_timestamp(
 FROM incoming i JOIN replaced ON replaced.key = i.key
 WHERE o.key = i.key"""  # noqa: S608 -- constants of this file
 
-_REFUSALS = """
-INSERT INTO refusals (raw_sha256, record, reason, connection_id) VALUES %s
-ON CONFLICT (raw_sha256, connection_id, record) DO NOTHING"""
-
 # A complete fetch stays on record when its cycle is run again and the vendor fails this time.
 _LEDGER = """
 INSERT INTO fetches (connection_id, resource, cycle, window_start, outcome, reason, http_status,
@@ -105,26 +101,9 @@ WHERE connection_id = :connection_id AND resource = :resource AND cycle < :befor
   AND outcome = 'complete' AND cursor_after IS NOT NULL
 ORDER BY cycle DESC LIMIT 1"""
 
-# What is forecast from: single readings and intervals of accepted quality.
-_SERIES = """
-SELECT CAST(p.position - 1 AS integer), CAST(v.position - 1 AS integer),
-       CAST(floor(date_part('epoch', o.effective_start)) AS bigint),
-       CAST(o.value AS double precision)
-FROM unnest(CAST(%(patients)s AS text[])) WITH ORDINALITY AS p (patient_id, position)
-CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)
-JOIN observations o ON o.patient_id = p.patient_id AND o.vital = v.vital
-WHERE o.effective_start >= %(start)s AND o.effective_start < %(end)s
-  AND o.quality = 'ok' AND o.granularity IN ('sample', 'interval')
-  AND o.statistic IN ('instant', 'mean')
-ORDER BY p.position, v.position, o.effective_start, o.key"""
 
-# One row of PostgreSQL's binary COPY: the number of fields, then each field's length and bytes.
-_SERIES_ROW = np.dtype([
-    ("fields", ">i2"), ("n1", ">i4"), ("patient", ">i4"), ("n2", ">i4"), ("vital", ">i4"),
-    ("n3", ">i4"), ("time_s", ">i8"), ("n4", ">i4"), ("value", ">f8"),
-])
-_COPY_HEADER_BYTES = 19
-_COPY_TRAILER_BYTES = 2
+Newest = dict[bytes, tuple[Observation, str]]
+"""An observation a key, with the SHA-256 of its payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,20 +113,6 @@ class Saved:
     inserted: int
     revised: int
     unchanged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Series:
-    """Readings of one vital of one patient in time order, both arrays of shape (n,), n > 0.
-
-    times_s  seconds since 1970 UTC at which a reading begins
-    values   in the vital's own unit
-    """
-
-    patient_id: str
-    vital: Vital
-    times_s: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
 
 
 def save_fetch(
@@ -160,15 +125,14 @@ def save_fetch(
     A page that was read before the vendor failed is stored too; the cursor is that of `result`.
     """
     vendor = Provider(provider)
-    conn.execute(text(_LOCK_CONNECTION), {"connection_id": connection_id})
-    execute_rows(conn, _RAW, [(page.sha256, vendor.value, resource, zlib.compress(page.body, 1))
-                              for page in result.pages])
+    lock_connection(conn, connection_id)
+    save_payloads(conn, ((page.sha256, page.body) for page in result.pages), provider=vendor,
+                  resource=resource)
     saved = save_pages(
         conn, result.pages, patient_id=patient_id, provider=vendor,
         connection_id=connection_id, parser_version=parser_version)
-    execute_rows(conn, _REFUSALS, [
-        (page.sha256, refusal.record, refusal.reason, connection_id)
-        for page in result.pages for refusal in page.parsed.refused])
+    save_refusals(conn, ((page.sha256, one) for page in result.pages
+                         for one in page.parsed.refused), connection_id=connection_id)
     conn.execute(text(_LEDGER), {
         "connection_id": connection_id, "resource": resource, "cycle": cycle,
         "window_start": window_start, "outcome": str(result.outcome), "reason": result.reason,
@@ -189,28 +153,6 @@ def watermark(conn: Connection, connection_id: str, resource: str, before: datet
     return cursor
 
 
-def read_series(
-    conn: Connection, patient_ids: Sequence[str], vitals: Sequence[str],
-    start: datetime, end: datetime,
-) -> Iterator[Series]:
-    """Every series with a reading in [start, end), in the order of `patient_ids` and `vitals`.
-
-    One query for all of them. Samples and intervals of accepted quality, instants and means:
-    a nightly average is no reading of an hour.
-    """
-    copied = copy_out(conn, _SERIES, {
-        "patients": list(patient_ids), "vitals": [str(vital) for vital in vitals],
-        "start": start, "end": end})
-    rows = np.frombuffer(copied[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES], dtype=_SERIES_ROW)
-    series = rows["patient"].astype(np.int64) * len(vitals) + rows["vital"]
-    cuts = [0, *(np.flatnonzero(np.diff(series)) + 1).tolist(), len(rows)] if len(rows) else []
-    for first, last in pairwise(cuts):
-        part = rows[first:last]
-        yield Series(
-            patient_id=patient_ids[part["patient"][0]], vital=Vital(vitals[part["vital"][0]]),
-            times_s=part["time_s"].astype(np.int64), values=part["value"].astype(np.float64))
-
-
 def save_pages(
     conn: Connection, pages: "Sequence[Page]", *, patient_id: str, provider: Provider,
     connection_id: str, parser_version: int,
@@ -218,7 +160,7 @@ def save_pages(
     """Store the observations of pages, each version once; see the head of this module."""
     newest = _newest(pages, patient_id, provider)
     received = sum(len(page.parsed.observations) for page in pages)
-    known = _known(conn, newest)
+    known = _known(conn, newest, patient_id)
     owner = copy_text(patient_id), copy_text(provider), copy_text(connection_id)
 
     def lines(*, of_known: bool) -> Iterator[str]:
@@ -232,10 +174,18 @@ def save_pages(
     return Saved(inserted=inserted, revised=revised, unchanged=received - inserted - revised)
 
 
-def _known(conn: Connection, keys: Iterable[bytes]) -> set[bytes]:
+def _known(conn: Connection, newest: Newest, patient_id: str) -> set[bytes]:
     """Those keys that are stored. The connection's lock keeps others from adding more."""
-    asked = ",".join(rf'"\\x{key.hex()}"' for key in keys)
+    if not newest:
+        return set()
+    starts = [observation.effective_start for observation, _ in newest.values()]
+    vitals = {observation.vital.value for observation, _ in newest.values()}
     with raw_cursor(conn) as cursor:
+        cursor.execute(_ANY, {"patient": patient_id, "vitals": list(vitals),
+                              "first": min(starts), "last": max(starts)})
+        if cursor.fetchone() is None:
+            return set()
+        asked = ",".join(rf'"\\x{key.hex()}"' for key in newest)
         cursor.execute(_KNOWN, {"keys": f"{{{asked}}}"})
         return {bytes(key) for key, in cursor}
 
@@ -251,9 +201,9 @@ def _revise(conn: Connection, lines: Iterable[str]) -> int:
 
 def _newest(
     pages: "Sequence[Page]", patient_id: str, provider: Provider,
-) -> dict[bytes, tuple[Observation, str]]:
+) -> Newest:
     """One observation a key, with its page's hash: the last modified, among equals the last."""
-    newest: dict[bytes, tuple[Observation, str]] = {}
+    newest: Newest = {}
     for page in pages:
         for observation in page.parsed.observations:
             key = observation.key(patient_id, provider)
@@ -273,18 +223,19 @@ def _older(one: Observation, other: Observation) -> bool:
 def _line(key: bytes, one: Observation, owner: tuple[str, str, str], origin: str) -> str:
     """An observation as a line for `_COPY`; `origin` is raw_sha256 and parser_version."""
     patient, provider, connection = owner
-    start = one.effective_start.isoformat()
-    end = start if one.effective_end == one.effective_start else one.effective_end.isoformat()
+    start = utc_text(one.effective_start)
+    end = start if one.effective_end == one.effective_start else utc_text(one.effective_end)
+    modified = one.provider_modified_at
     return "\t".join((
         copy_bytes(key), patient, one.vital, provider, connection, str(one.value), start, end,
         _plain(one.utc_offset_s), _plain(one.civil_date), one.granularity, one.statistic,
         one.context, one.method, copy_text(one.body_site), copy_text(one.device_id),
         copy_text(one.device_model), copy_text(one.source_record_id), copy_text(one.group_id),
-        _plain(one.provider_modified_at), origin, one.quality,
+        NULL if modified is None else utc_text(modified), origin, one.quality,
         copy_text_array(one.quality_reasons) if one.quality_reasons else "{}",
     )) + "\n"
 
 
 def _plain(value: Any) -> str:
-    """A number, date or time; their texts need no escapes."""
+    """A number or date; their texts need no escapes."""
     return NULL if value is None else str(value)

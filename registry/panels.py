@@ -1,7 +1,7 @@
 """Hourly means of many series at once, straight from the readings into arrays.
 
-The same hours as `read_series` with `hourly_grid`, to the last bit, without a loop over series:
-the server sends (series, time, value) from an index alone (see docs/decisions/0005).
+Without a loop over series: the server sends (series, time, value) from an index alone (see
+docs/decisions/0005).
 """
 
 from collections.abc import Sequence

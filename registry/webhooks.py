@@ -10,13 +10,13 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import create_engine, text
 
 from providers.observation import Provider
-from registry.connections import Connection as Link
-from registry.database import Connection, database_url, execute_rows, transaction
+from registry.database import Connection, database_url, transaction
+from registry.payloads import save_payloads
 
 Status = Literal["received", "done", "unknown_account", "refused", "failed"]
 
@@ -49,18 +49,6 @@ WHERE key = :key AND status IN ('received', 'unknown_account')"""
 _RENEW = """
 UPDATE webhook_events SET status = 'received', reason = NULL, processed_at = NULL
 WHERE status IN ('refused', 'failed')"""
-
-_LINKS = """
-SELECT connection_id, patient_id, provider, provider_user_id, scopes_granted, status,
-    expires_at, token_version, last_refresh_at, consented_at
-FROM connections WHERE provider = :provider AND provider_user_id = ANY(:accounts)
-    AND status <> 'revoked' ORDER BY connection_id"""
-
-_LOCK = "SELECT 1 FROM connections WHERE connection_id = :connection_id FOR NO KEY UPDATE"
-
-_RAW = """
-INSERT INTO raw_payloads (sha256, provider, resource, body, stored_at) VALUES %s
-ON CONFLICT (sha256) DO NOTHING"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,28 +116,12 @@ def mark_event(conn: Connection, key: str, status: Status, reason: str | None = 
                                "accounts": list(accounts)})
 
 
-def linked_accounts(conn: Connection, provider: Provider,
-                    accounts: Sequence[str]) -> dict[str, Link]:
-    """The link of each account that has one, by the vendor's id of it."""
-    rows = conn.execute(text(_LINKS), {"provider": provider.value, "accounts": list(accounts)})
-    return {row.provider_user_id: _link(row) for row in rows}
-
-
-def lock_link(conn: Connection, connection_id: str) -> None:
-    """Let no one else store readings of this link until the transaction ends."""
-    conn.execute(text(_LOCK), {"connection_id": connection_id})
-
-
 def save_push(conn: Connection, event: Event, body: bytes) -> str:
     """Keep what was pushed of one account, as of when it came; its SHA-256.
 
     Of two versions of a reading, the one that came later holds, whichever was processed first.
     """
     digest = hashlib.sha256(body).hexdigest()
-    execute_rows(conn, _RAW, [(digest, event.provider.value, "webhook", zlib.compress(body, 1),
-                               event.received_at)])
+    save_payloads(conn, [(digest, body)], provider=event.provider, resource="webhook",
+                  stored_at=event.received_at)
     return digest
-
-
-def _link(row: Any) -> Link:
-    return Link(**{**row._mapping, "scopes_granted": tuple(row.scopes_granted)})

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from registry.database import transaction
+from registry.database import Connection, transaction
 from registry.forecasts import ForecastRow, save_forecasts
 from registry.models import (
     AliasRow,
@@ -24,7 +24,6 @@ from registry.models import (
     latest_members,
     latest_names,
     load_config,
-    load_documents,
     save_aliases,
     save_config,
     save_documents,
@@ -69,6 +68,11 @@ def save(engine: Engine, *rows: DocumentRow) -> int:
         return save_documents(conn, rows)
 
 
+def documents(conn: Connection) -> dict[str, str]:
+    return {row.document_id: row.document for row in conn.execute(
+        text("SELECT document_id, document FROM model_documents"))}
+
+
 def names(found: list[StoredDocument]) -> list[tuple[str, str, datetime]]:
     return sorted((one.patient_id, one.member, one.cutoff) for one in found)
 
@@ -80,7 +84,7 @@ def test_a_document_comes_back_byte_for_byte(patients: Engine, body: str) -> Non
     row = document(body=body)
     save(patients, row)
     with transaction(patients) as conn:
-        assert load_documents(conn, [row.document_id, "none"])[row.document_id] == body
+        assert documents(conn)[row.document_id] == body
 
 
 def test_saving_a_document_again_changes_nothing(patients: Engine) -> None:
@@ -210,7 +214,7 @@ def test_retention_keeps_what_is_named_and_the_last_of_each_member(patients: Eng
         save_aliases(conn, [alias(aged["aliased"])])
         save_forecasts(conn, [forecast(aged["forecast from"])])
         gone = retain(conn, documents_before=NOON - 10 * DAY)
-        left = load_documents(conn, [row.document_id for row in aged.values()])
+        left = documents(conn)
     kept = {name for name, row in aged.items() if row.document_id in left}
     assert kept == {"forecast from", "aliased", "aliased's member", "last of its kind",
                     "young", "young ensemble"}

@@ -1,4 +1,4 @@
-"""Readings in and out of a real server: history, repetition, order, series."""
+"""Readings in and out of a real server: history, repetition, order."""
 
 import hashlib
 import threading
@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +27,7 @@ from providers.observation import (
     Statistic,
 )
 from registry.database import transaction
-from registry.observations import Saved, Series, read_series, save_fetch, watermark
+from registry.observations import Saved, save_fetch, watermark
 from registry.patients import Patient, save_patients
 from registry.readings import (
     DailyReading,
@@ -253,42 +252,6 @@ def test_a_failure_does_not_take_a_complete_fetch_off_the_record(engine: Engine)
     save(engine, result(cursor_after="a"))
     save(engine, result(outcome=Outcome.FETCH_FAILED))
     assert rows(engine, "SELECT outcome, cursor_after FROM fetches") == [("complete", "a")]
-
-
-def series(engine: Engine, patients: Sequence[str], vitals: Sequence[str],
-           start: datetime = START, end: datetime = CYCLE) -> list[Series]:
-    with transaction(engine) as conn:
-        return list(read_series(conn, patients, vitals, start, end))
-
-
-def test_series_come_in_the_order_asked_with_times_and_values(engine: Engine) -> None:
-    spo2 = reading(7, "97.5", vital=Vital.SPO2)
-    save(engine, result(page([reading(3, "73"), spo2, reading(1, "71")])), patient="p1")
-    save(engine, result(page([reading(2, "62")])), patient="p2")
-    found = series(engine, ["p2", "none", "p1"], ["spo2", "heart_rate"])
-    assert [(one.patient_id, one.vital) for one in found] == [
-        ("p2", Vital.HEART_RATE), ("p1", Vital.SPO2), ("p1", Vital.HEART_RATE)]
-    last = found[-1]
-    assert last.times_s.dtype == np.int64
-    assert last.values.dtype == np.float64
-    epoch = int(START.timestamp())
-    np.testing.assert_array_equal(last.times_s, [epoch + 60, epoch + 180])
-    np.testing.assert_array_equal(last.values, [71, 73])
-
-
-def test_series_hold_only_what_is_forecast_from(engine: Engine) -> None:
-    save(engine, result(page([
-        reading(1, quality=Quality.SUSPECT), reading(2, granularity=Granularity.NIGHT),
-        reading(3, statistic=Statistic.MAX), reading(24 * 60), reading(-1),
-        reading(0, "61"), reading(24 * 60 - 1, "62", granularity=Granularity.INTERVAL,
-                                  statistic=Statistic.MEAN)])))
-    (found,) = series(engine, ["p1"], ["heart_rate"])
-    assert found.values.tolist() == [61, 62]
-
-
-def test_there_is_no_series_without_readings(engine: Engine) -> None:
-    assert series(engine, ["p1"], ["heart_rate"]) == []
-    assert series(engine, [], []) == []
 
 
 @settings(max_examples=25, deadline=None,

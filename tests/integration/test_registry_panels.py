@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, text
 
 from clinical.vitals import Vital
-from forecasting.grid import describe, hourly_grid
 from registry import panels, tables
 from registry.database import raw_cursor, transaction
-from registry.observations import read_series
 from registry.panels import HourlyPanel, read_panels
+from tests.reference.hours import hours_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOURS = 4
@@ -56,18 +55,19 @@ def test_a_panel_holds_what_each_series_alone_gives(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(panels, "QUERY_PATIENTS", block)
         found = read(engine, rows)
-    with transaction(engine) as conn:
-        alone = list(read_series(conn, NAMES, VITALS, START, END))
-    assert {(name, vital) for vital, one in found.items() for name in one.patients} == {
-        (one.patient_id, one.vital) for one in alone}
-    for series in alone:
-        panel = found[series.vital]
-        row = panel.patients.index(series.patient_id)
-        grid = hourly_grid(series.times_s, series.values, START, HOURS)
-        facts = describe(series.times_s, series.values, grid)
-        assert panel.y[row].tobytes() == grid.values.tobytes()
+    alone: dict[tuple[str, str], list[tuple[datetime, float]]] = {}
+    for one in rows:
+        alone.setdefault((one["patient_id"], one["vital"]), []).append(
+            (one["effective_start"], float(one["value"])))
+    together = {(name, vital) for vital, panel in found.items() for name in panel.patients}
+    assert together == alone.keys()
+    for (patient, vital), readings in alone.items():
+        panel = found[Vital(vital)]
+        row = panel.patients.index(patient)
+        facts = hours_of(readings, START, HOURS)
+        assert panel.y[row].tobytes() == np.array(facts.means).tobytes()
         assert (panel.entries[row], panel.first_s[row], panel.last_s[row]) == (
-            facts.entries, series.times_s[0], series.times_s[-1])
+            facts.entries, int(facts.first.timestamp()), int(facts.last.timestamp()))
         assert (panel.minimum[row], panel.maximum[row]) == (facts.minimum, facts.maximum)
         assert panel.mean[row] == pytest.approx(facts.mean, rel=1e-12)
         assert panel.std[row] == pytest.approx(facts.std, rel=1e-9, abs=1e-9)

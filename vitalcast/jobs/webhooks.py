@@ -17,7 +17,12 @@ from providers.imports import FORMATS, Importer, Owner
 from providers.imports.reading import FileRefused
 from providers.observation import Observation, Provider, Refusal
 from providers.webhooks import EventRefused, Gone, Hint, Part, Push, read_event
-from registry.connections import Connection, set_status
+from registry.connections import (
+    Connection,
+    linked_accounts,
+    lock_connection,
+    set_status,
+)
 from registry.database import Connection as Transaction
 from registry.database import StatementFailed, transaction
 from registry.faults import fault_of
@@ -25,8 +30,6 @@ from registry.file_imports import SourceFile, open_file_connection, save_items
 from registry.runs import run
 from registry.webhooks import (
     Event,
-    linked_accounts,
-    lock_link,
     mark_event,
     renew_events,
     save_push,
@@ -179,7 +182,7 @@ def _store(conn: Transaction, event: Event, parts: Sequence[Part], pushed: dict[
 
 def _store_push(conn: Transaction, event: Event, push: Push, items: Items,
                 link: Connection) -> Counter[str]:
-    lock_link(conn, link.connection_id)
+    lock_connection(conn, link.connection_id)
     source = SourceFile(provider=event.provider, format="webhook", body=None,
                         sha256=save_push(conn, event, push.body))
     saved, refused = save_items(conn, items, source, patient_id=link.patient_id,
