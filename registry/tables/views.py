@@ -115,7 +115,7 @@ rollup_forecasts = Table(
     Column("cycle", UTCTime, nullable=False),
     Column("vital", Text, nullable=False),
     Column("reason", Text, nullable=False,
-           comment="why there is no forecast, numbers replaced by #; empty where there is one"),
+           comment="numbers replaced by #; empty where there is a forecast"),
     Column("series", Integer, nullable=False),
     Column("width_80", Double, comment="mean width of the 80 % interval over the horizon"),
     PrimaryKeyConstraint("cycle", "vital", "reason"),

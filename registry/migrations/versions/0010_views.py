@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from registry.migrations.bi_views import CLINICAL, READONLY, VIEWS, role_statement
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -20,9 +22,17 @@ _ROLLUPS = (
 def upgrade() -> None:
     _tables()
     _indexes()
+    for role in (READONLY, CLINICAL):
+        op.execute(role_statement(role))
+    for view in VIEWS:
+        for statement in view.statements():
+            op.execute(statement)
 
 
 def downgrade() -> None:
+    # The roles stay: they belong to the whole server.
+    for view in VIEWS:
+        op.execute(f"DROP VIEW {view.name}")
     op.drop_index("ix_coverage_day", "coverage")
     op.drop_index("ix_fits_cutoff", "fits")
     op.drop_index("ix_fetches_cycle", "fetches")
@@ -79,7 +89,8 @@ def _tables() -> None:
         sa.Column("vital", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False, comment="ok, or why there is no reading"),
         sa.Column("series", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("hour", "provider", "vital", "state", name=op.f("pk_rollup_coverage")),
+        sa.PrimaryKeyConstraint("hour", "provider", "vital", "state",
+                                name=op.f("pk_rollup_coverage")),
         comment="series in each state of coverage")
     op.create_table(
         "rollup_cycles",
@@ -99,7 +110,8 @@ def _tables() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False, comment="numbers replaced by #"),
         sa.Column("fits", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("cycle", "member", "outcome", "reason", name=op.f("pk_rollup_failures")),
+        sa.PrimaryKeyConstraint("cycle", "member", "outcome", "reason",
+                                name=op.f("pk_rollup_failures")),
         comment="why fits came to nothing")
     op.create_table(
         "rollup_fetches",
@@ -112,7 +124,8 @@ def _tables() -> None:
         sa.Column("refused", sa.BigInteger(), nullable=False, comment="records"),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("slowest_s", sa.Double(), nullable=False),
-        sa.PrimaryKeyConstraint("cycle", "provider", "resource", "outcome", name=op.f("pk_rollup_fetches")),
+        sa.PrimaryKeyConstraint("cycle", "provider", "resource", "outcome",
+                                name=op.f("pk_rollup_fetches")),
         comment="what was asked of the vendors")
     op.create_table(
         "rollup_fits",
@@ -125,7 +138,8 @@ def _tables() -> None:
         sa.Column("fits", sa.Integer(), nullable=False),
         sa.Column("cpu_seconds", sa.Double(), nullable=False),
         sa.Column("slowest_s", sa.Double(), nullable=False, comment="CPU seconds of the slowest"),
-        sa.PrimaryKeyConstraint("cycle", "vital", "member", "outcome", "made_by", name=op.f("pk_rollup_fits")),
+        sa.PrimaryKeyConstraint("cycle", "vital", "member", "outcome", "made_by",
+                                name=op.f("pk_rollup_fits")),
         comment="fits by outcome")
     op.create_table(
         "rollup_flags",
@@ -142,7 +156,7 @@ def _tables() -> None:
         sa.Column("cycle", _UTC, nullable=False),
         sa.Column("vital", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False,
-                  comment="why there is no forecast, numbers replaced by #; empty where there is one"),
+                  comment="numbers replaced by #; empty where there is a forecast"),
         sa.Column("series", sa.Integer(), nullable=False),
         sa.Column("width_80", sa.Double(), nullable=True,
                   comment="mean width of the 80 % interval over the horizon"),
