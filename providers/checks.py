@@ -77,6 +77,15 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def text_at(holder: Mapping[str, Any], key: str) -> str | None:
+    """The text under `key`, None when it is empty, null or absent. OddError for anything else:
+    what a reading's key or meaning hangs on must not be lost by a changed type."""
+    value = holder.get(key)
+    if value is None or isinstance(value, str):
+        return value or None
+    raise OddError(f"{key} is not text")
+
+
 def number(value: object) -> Decimal:
     """A JSON number, exactly as it is written. Raises OddError for anything else."""
     if type(value) is float or (type(value) is int and abs(value) < 10**_LONGEST_INT):
@@ -117,15 +126,18 @@ def utc(text: object) -> datetime:
 
 
 def at_epoch(seconds: object) -> datetime:
-    """Epoch seconds, a whole number or its text, in UTC. Raises OddError for anything else."""
-    if isinstance(seconds, str) and _INT64_TEXT.fullmatch(seconds):
-        seconds = int(seconds)
+    """Epoch seconds, a whole number, in UTC. Raises OddError for anything else."""
     if type(seconds) is not int:
         raise OddError("the time is not in epoch seconds")
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         raise OddError("the time is not readable") from None
+
+
+def at_epoch_key(text: str) -> datetime:
+    """Epoch seconds as a JSON object's key, which can only be text. Raises OddError."""
+    return at_epoch(int(text) if _INT64_TEXT.fullmatch(text) else None)
 
 
 @lru_cache(maxsize=256)
@@ -135,8 +147,15 @@ def _offset_s(text: str) -> int | None:
 
 
 def offset_s(text: object) -> int | None:
-    """Seconds of a protobuf duration such as "-14400s"; None when it is absent or odd."""
-    return _offset_s(text) if isinstance(text, str) else None
+    """Seconds of a protobuf duration such as "-14400s"; None when it is absent or no such text.
+
+    Raises OddError for anything but text: a changed type is a changed schema.
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise OddError("the offset from UTC is not text")
+    return _offset_s(text)
 
 
 def day_of(text: object) -> date:

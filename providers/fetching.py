@@ -8,12 +8,15 @@ observations that are not over by `end` are withheld and come with the next cycl
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any, ClassVar, Protocol
 
+from clinical.vitals import Vital
 from providers.errors import (
     NotLinked,
     ProviderError,
@@ -26,6 +29,9 @@ from providers.observation import NaiveTimeError, Observation, Parsed, Provider,
 
 TRAILING_REREAD = timedelta(hours=72)
 """How far behind the cursor is read again, because wearables deliver late."""
+
+CHANGED_FROM = 5
+"""Refused records of one vital from which on they may be its changed unit or type."""
 
 DAY = timedelta(days=1)
 _MOST_REPEATS = 20
@@ -205,6 +211,19 @@ def walk(ask: Callable[[str | None], Answer], parse: Callable[[Any], Parsed],
         seen.add(token)
 
 
+def last_sync_of(pages: Sequence[Page]) -> datetime | None:
+    """The latest sync that pages of devices tell of. SchemaError when one was not understood:
+    a sync that cannot be read must not pass for none."""
+    if problem := pages[-1].problem:
+        raise problem
+    for page in pages:
+        if page.parsed.refused:
+            first = page.parsed.refused[0]
+            raise SchemaError(f"{first.record}, {first.reason}")
+    syncs = [page.parsed.figures["last_sync"] for page in pages]
+    return max((sync for sync in syncs if sync), default=None)
+
+
 def reread_from(request: FetchRequest) -> datetime:
     """Where reading by time begins: the start, or some way behind the cursor, from midnight UTC.
 
@@ -270,9 +289,22 @@ def _outcome(error: ProviderError) -> Outcome:
 
 
 def _refuse_discrepancy(pages: Sequence[Page]) -> None:
-    """More refused than understood is a changed format (a unit, a type), not odd records."""
+    """More refused than understood is a changed format (a unit, a type), not odd records.
+
+    Also of one vital among several that come together. A few odd ones of a vital that is seldom
+    measured are no proof: the cursor would stand for a thermometer that lay in the sun.
+    """
     refused = [refusal for page in pages for refusal in page.parsed.refused]
     understood = sum(len(page.parsed.observations) + len(page.withheld) for page in pages)
     if len(refused) > understood:
         raise SchemaError(f"{len(refused)} records refused, {understood} understood; "
                           f"the first: {refused[0].record}, {refused[0].reason}", http_status=200)
+    for vital, count in Counter(one.vital for one in refused if one.vital).items():
+        if count >= CHANGED_FROM and count > _understood(pages, vital):
+            raise SchemaError(f"{count} records of {vital} refused, fewer understood: a changed "
+                              "unit or type", http_status=200)
+
+
+def _understood(pages: Sequence[Page], vital: Vital) -> int:
+    return sum(one.vital is vital for page in pages
+               for one in chain(page.parsed.observations, page.withheld))

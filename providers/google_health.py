@@ -25,6 +25,7 @@ from providers.checks import (
     offset_s,
     opened,
     plausible,
+    text_at,
     text_or_none,
     token_at,
     utc,
@@ -35,6 +36,7 @@ from providers.fetching import (
     FetchRequest,
     Page,
     VendorClient,
+    last_sync_of,
     reread_from,
     walk,
     windows,
@@ -152,7 +154,9 @@ def parse_paired_devices(payload: Payload) -> Parsed:
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
-            if isinstance(device, dict) and "lastSyncTime" in device:
+            if not isinstance(device, dict):
+                raise OddError("not an object")
+            if "lastSyncTime" in device:
                 syncs.append(utc(device["lastSyncTime"]))
         except OddError as odd:
             refused.append(Refusal(record=f"pairedDevices[{index}]", reason=str(odd)))
@@ -175,6 +179,11 @@ def judge(status: int, document: Any) -> ProviderError | None:
     return judge_status(status) or judge_status(500)
 
 
+PARSERS: dict[str, Callable[[Payload], Parsed]] = {
+    name: partial(parse_data_points, kind=kind) for name, kind in DATA_TYPES.items()}
+"""The parse function of each resource."""
+
+
 class GoogleHealthClient(VendorClient):
     """One account at Google Health."""
 
@@ -192,7 +201,7 @@ class GoogleHealthClient(VendorClient):
                 params = {"filter": asked, "pageSize": _PAGE_SIZE}
                 return self._session.get(path, params | ({"pageToken": token} if token else {}))
 
-            yield from walk(ask, partial(parse_data_points, kind=kind), request.end)
+            yield from walk(ask, PARSERS[request.resource], request.end)
 
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:
         def ask(token: str | None) -> Any:
@@ -200,10 +209,7 @@ class GoogleHealthClient(VendorClient):
                                      {"pageToken": token} if token else {})
 
         pages = list(walk(ask, parse_paired_devices, as_of))
-        if problem := pages[-1].problem:
-            raise problem
-        syncs = [page.parsed.figures["last_sync"] for page in pages]
-        return max((sync for sync in syncs if sync), default=None)
+        return last_sync_of(pages)
 
 
 def _filters(kind: DataType, request: FetchRequest) -> Iterator[str]:
@@ -237,7 +243,7 @@ def _sample(point: object, kind: DataType) -> Observation:
         utc_offset_s=offset_s(sample_time.get("utcOffset")),
         civil_date=None if kind.granularity is Granularity.SAMPLE else _civil_date(sample_time),
         granularity=kind.granularity, statistic=kind.statistic,
-        context=_context(motion) if motion else kind.context, method=method,
+        context=kind.context if motion is None else _context(motion), method=method,
         body_site=_site(record), device_id=device_id, device_model=model,
         source_record_id=_record_id(point),
     )
@@ -263,28 +269,29 @@ def _daily(point: object, kind: DataType) -> Observation:
 def _source(point: Any) -> tuple[Method, str | None, str | None]:
     """Method, device id and model. Points mostly have no id: a point without a device is told
     apart by the platform it came through."""
-    source = point.get("dataSource")
-    if not isinstance(source, dict):
+    if point.get("dataSource") is None:
         return Method.DEVICE, None, None
-    recorded = source.get("recordingMethod")
-    method = _METHODS.get(recorded, Method.DEVICE) if isinstance(recorded, str) else Method.DEVICE
-    device = source.get("device")
-    model = text_or_none(device.get("displayName")) if isinstance(device, dict) else None
-    return method, None if model else text_or_none(source.get("platform")), model
+    source = object_at(point, "dataSource")
+    method = _METHODS.get(text_at(source, "recordingMethod") or "", Method.DEVICE)
+    model = None if source.get("device") is None \
+        else text_at(object_at(source, "device"), "displayName")
+    platform = text_at(source, "platform")
+    return method, None if model else platform, model
 
 
 def _record_id(point: Any) -> str | None:
-    name = text_or_none(point.get("name"))
+    name = text_at(point, "name")
     return name.rpartition("/")[2] if name else None
 
 
 def _context(metadata: object) -> Context:
-    motion = metadata.get("motionContext") if isinstance(metadata, dict) else None
-    return _MOTIONS.get(motion, Context.UNKNOWN) if isinstance(motion, str) else Context.UNKNOWN
+    if not isinstance(metadata, dict):
+        raise OddError("metadata is not an object")
+    return _MOTIONS.get(text_at(metadata, "motionContext") or "", Context.UNKNOWN)
 
 
 def _site(record: dict[str, Any]) -> str | None:
-    site = text_or_none(record.get("measurementLocation"))
+    site = text_at(record, "measurementLocation")
     return site.lower() if site else None
 
 
@@ -294,10 +301,13 @@ def _civil_date(sample_time: dict[str, Any]) -> date | None:
 
 
 def _date(told: dict[str, Any]) -> date:
+    parts = [told.get(name) for name in ("year", "month", "day")]
     try:
-        return date(told["year"], told["month"], told["day"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        raise OddError("the day is not a date") from None
+        if all(type(part) is int for part in parts):
+            return date(*parts)  # type: ignore[arg-type]
+    except (ValueError, OverflowError):
+        pass
+    raise OddError("the day is not a date")
 
 
 def _reason(error: dict[str, Any]) -> str | None:

@@ -23,7 +23,7 @@ from providers.checks import (
     object_at,
     opened,
     plausible,
-    text_or_none,
+    text_at,
     token_at,
     utc,
 )
@@ -33,6 +33,7 @@ from providers.fetching import (
     FetchRequest,
     Page,
     VendorClient,
+    last_sync_of,
     reread_from,
     walk,
     windows,
@@ -102,10 +103,13 @@ def parse_ring_battery_level(payload: Payload) -> Parsed:
     """`figures["last_sync"]` is the latest battery report: the ring has been synced since."""
     page = _page(payload)
     moments: list[datetime] = []
+    charging: list[datetime] = []
     refused: list[Refusal] = []
     for index, level in enumerate(page["data"]):
         try:
             moments.append(utc(level.get("timestamp") if isinstance(level, dict) else None))
+            if level.get("in_charger") is True or level.get("charging") is True:
+                charging.append(moments[-1])
         except OddError as odd:
             refused.append(Refusal(record=f"data[{index}]", reason=str(odd)))
     return Parsed(received=len(page["data"]), refused=refused,
@@ -113,10 +117,11 @@ def parse_ring_battery_level(payload: Payload) -> Parsed:
                   figures={"last_sync": max(moments, default=None)})
 
 
-_PARSERS: dict[str, Callable[[Payload], Parsed]] = {
+PARSERS: dict[str, Callable[[Payload], Parsed]] = {
     "heartrate": parse_heartrate, "sleep": parse_sleep, "daily_spo2": parse_daily_spo2,
     "daily_readiness": parse_daily_readiness,
 }
+"""The parse function of each resource."""
 
 
 def judge(status: int, document: Any) -> ProviderError | None:
@@ -138,17 +143,14 @@ class OuraClient(VendorClient):
         super().__init__(session, resources)
 
     def _pages(self, request: FetchRequest) -> Iterator[Page]:
-        parse = _PARSERS[request.resource]
+        parse = PARSERS[request.resource]
         for params in _params(request):
             yield from self._walk(request.resource, params, parse, request.end)
 
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:
         params = _between(as_of - _SYNC_DAYS * DAY, as_of)
         pages = list(self._walk("ring_battery_level", params, parse_ring_battery_level, as_of))
-        if problem := pages[-1].problem:
-            raise problem
-        syncs = [page.parsed.figures["last_sync"] for page in pages]
-        return max((sync for sync in syncs if sync), default=None)
+        return last_sync_of(pages)
 
     def _walk(self, resource: str, params: dict[str, str], parse: Callable[[Payload], Parsed],
               end: datetime) -> Iterator[Page]:
@@ -211,18 +213,16 @@ def _nullable(record: dict[str, Any], name: str) -> object:
 def _heartrate(record: Any) -> list[Observation]:
     record = _record(record)
     moment = utc(record.get("timestamp"))
-    source = record.get("source")
     return [Observation(
         vital=Vital.HEART_RATE, value=plausible(Vital.HEART_RATE, number(record.get("bpm"))),
         effective_start=moment, effective_end=moment,
-        context=_CONTEXTS.get(source, Context.UNKNOWN) if isinstance(source, str)
-        else Context.UNKNOWN,
+        context=_CONTEXTS.get(text_at(record, "source") or "", Context.UNKNOWN),
     )]
 
 
 def _sleep(record: Any) -> list[Observation]:
     record = _record(record)
-    if record.get("type") in _NO_SLEEP:
+    if text_at(record, "type") in _NO_SLEEP:
         return []
     if _SLEEP.keys() - record.keys() and record.keys() - _SLEEP_MEMBERS:
         raise OddError(f"undocumented members, and {', '.join(_SLEEP)} not all there")
@@ -265,4 +265,4 @@ def _nightly(record: dict[str, Any], vital: Vital, value: Decimal) -> Observatio
 
 
 def _id(record: dict[str, Any]) -> str | None:
-    return text_or_none(record.get("id"))
+    return text_at(record, "id")

@@ -13,6 +13,7 @@ from providers.errors import (
     ProviderError,
     RateLimited,
     RequestRejected,
+    SchemaError,
     ScopeMissing,
     TokenRejected,
     VendorUnavailable,
@@ -35,6 +36,10 @@ from providers.withings_pages import (
 
 RESOURCES = ("getmeas", "sleep", "intraday")
 """Fetched by default; "sleep-summary" tells the nights of "sleep" in nightly figures."""
+
+PARSERS = {"getmeas": parse_getmeas, "sleep": parse_sleep, "intraday": parse_intraday,
+           "sleep-summary": parse_sleep_summary}
+"""The parse function of each resource."""
 
 _OVERLAP_S = 60
 """Read again behind the cursor: a reading may become visible after its time of modification."""
@@ -122,7 +127,10 @@ class WithingsClient(VendorClient):
 
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:  # noqa: ARG002
         answer = self._session.post("/v2/user", {"action": "getdevice"})
-        sync: datetime | None = parse_devices(answer.document).figures["last_sync"]
+        parsed = parse_devices(answer.document)
+        if parsed.refused:
+            raise SchemaError(f"{parsed.refused[0].record}, {parsed.refused[0].reason}")
+        sync: datetime | None = parsed.figures["last_sync"]
         return sync
 
 

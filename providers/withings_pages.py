@@ -16,12 +16,13 @@ from providers.checks import (
     OddError,
     Payload,
     at_epoch,
+    at_epoch_key,
     day_of,
     list_at,
     number,
     opened,
     plausible,
-    text_or_none,
+    text_at,
 )
 from providers.errors import SchemaError
 from providers.observation import (
@@ -71,6 +72,9 @@ _MOMENT = frozenset({
 renamed one, and must not pass for "nothing measured"."""
 
 _ENVELOPE = frozenset({"status", "body", "error"})
+_GETMEAS = frozenset({"updatetime", "timezone", "measuregrps", "more", "offset"})
+_SERIES = frozenset({"series", "model", "model_id", "more", "offset"})
+"""What a body may hold: a new way of paging, read as the end, would lose what comes after."""
 
 
 def parse_getmeas(payload: Payload) -> Parsed:
@@ -78,7 +82,7 @@ def parse_getmeas(payload: Payload) -> Parsed:
 
     `figures["updatetime"]` is the vendor's clock in epoch seconds, the base of the next cursor.
     """
-    body = _body(payload)
+    body = _body(payload, _GETMEAS)
     groups = list_at(body, "measuregrps")
     observations: list[Observation] = []
     refused: list[Refusal] = []
@@ -96,7 +100,7 @@ def parse_sleep(payload: Payload) -> Parsed:
     observations: list[Observation] = []
     refused: list[Refusal] = []
     received = 0
-    for index, series in enumerate(list_at(_body(payload), "series")):
+    for index, series in enumerate(list_at(_body(payload, _SERIES), "series")):
         if fault := _record_fault(series, SLEEP.keys(), _SEGMENT):
             refused.append(Refusal(record=f"series[{index}]", reason=fault))
             continue
@@ -108,13 +112,13 @@ def parse_sleep(payload: Payload) -> Parsed:
                     observations.append(_minute(vital, epoch, value, series, asleep=True))
                 except OddError as odd:
                     refused.append(Refusal(record=f"series[{index}].{name}[{place}]",
-                                           reason=str(odd)))
+                                           reason=str(odd), vital=vital))
     return Parsed(observations=observations, refused=refused, received=received)
 
 
 def parse_intraday(payload: Payload) -> Parsed:
     """`v2/measure` action `getintradayactivity`, an object of epoch -> readings of a moment."""
-    series = _map(_body(payload).get("series"), "series")
+    series = _map(_body(payload, _SERIES).get("series"), "series")
     observations: list[Observation] = []
     refused: list[Refusal] = []
     for place, (epoch, point) in enumerate(series.items()):
@@ -125,13 +129,14 @@ def parse_intraday(payload: Payload) -> Parsed:
             try:
                 observations.append(_minute(INTRADAY[name], epoch, point[name], point))
             except OddError as odd:
-                refused.append(Refusal(record=f"series[{place}].{name}", reason=str(odd)))
+                refused.append(Refusal(record=f"series[{place}].{name}", reason=str(odd),
+                                       vital=INTRADAY[name]))
     return Parsed(observations=observations, refused=refused, received=len(series))
 
 
 def parse_sleep_summary(payload: Payload) -> Parsed:
     """`v2/sleep` action `getsummary`: mean, lowest and highest rate of each night."""
-    body = _body(payload)
+    body = _body(payload, _SERIES)
     nights = list_at(body, "series")
     observations: list[Observation] = []
     refused: list[Refusal] = []
@@ -144,7 +149,8 @@ def parse_sleep_summary(payload: Payload) -> Parsed:
             try:
                 observations.append(_night(night, name))
             except OddError as odd:
-                refused.append(Refusal(record=f"series[{index}].{name}", reason=str(odd)))
+                refused.append(Refusal(record=f"series[{index}].{name}", reason=str(odd),
+                                       vital=NIGHT[name][0]))
     return Parsed(observations=observations, refused=refused, received=len(nights),
                   next_page=_next(body))
 
@@ -156,7 +162,9 @@ def parse_devices(payload: Payload) -> Parsed:
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
-            if isinstance(device, dict) and device.get("last_session_date") is not None:
+            if not isinstance(device, dict):
+                raise OddError("not an object")
+            if device.get("last_session_date") is not None:
                 sessions.append(at_epoch(device["last_session_date"]))
         except OddError as odd:
             refused.append(Refusal(record=f"devices[{index}]", reason=str(odd)))
@@ -164,16 +172,22 @@ def parse_devices(payload: Payload) -> Parsed:
                   figures={"last_sync": max(sessions, default=None)})
 
 
-def _body(payload: Payload) -> dict[str, Any]:
+def _body(payload: Payload, known: Set[str] | None = None) -> dict[str, Any]:
+    """The body of a page. SchemaError for members beyond `known`."""
     document = opened(payload, known=_ENVELOPE, required=frozenset({"status", "body"}))
     body = document["body"]
     if document["status"] != 0 or not isinstance(body, dict):
         raise SchemaError("not a page: the status is not 0 or the body no object")
+    if known is not None and (unknown := body.keys() - known):
+        raise SchemaError(f"{len(unknown)} undocumented member(s) of the body")
     return body
 
 
 def _next(body: dict[str, Any]) -> str | None:
-    if not body.get("more"):
+    more = body.get("more")
+    if more is not None and not isinstance(more, int):
+        raise SchemaError("more is neither a number nor a boolean")
+    if not more:
         return None
     offset = body.get("offset")
     if type(offset) is not int:
@@ -204,7 +218,10 @@ def _read_group(group: object, name: str, observations: list[Observation],
     if not isinstance(group, dict) or not isinstance(measures, list):
         refused.append(Refusal(record=name, reason="measures are missing"))
         return
-    if group.get("category") != REAL_MEASURE:
+    if type(group.get("category")) is not int or type(group.get("attrib")) is not int:
+        refused.append(Refusal(record=name, reason="category or attrib is not a whole number"))
+        return
+    if group["category"] != REAL_MEASURE:
         return  # a goal that the user set, not a reading
     found: list[Observation] = []
     for index, measure in enumerate(measures):
@@ -212,7 +229,8 @@ def _read_group(group: object, name: str, observations: list[Observation],
             if one := _measure(measure, group):
                 found.append(one)
         except OddError as odd:
-            refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd)))
+            refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd),
+                                   vital=_vital_of(measure)))
     values = {one.vital: one.value for one in found}
     if values.get(Vital.SYSTOLIC_BP, Decimal("inf")) <= values.get(Vital.DIASTOLIC_BP, 0):
         refused.append(Refusal(record=name, reason="systolic is not above diastolic"))
@@ -224,8 +242,10 @@ def _read_group(group: object, name: str, observations: list[Observation],
 def _measure(measure: object, group: dict[str, Any]) -> Observation | None:
     if not isinstance(measure, dict):
         raise OddError("not an object")
-    kind, attrib = measure.get("type"), group.get("attrib")
-    vital = MEASURES.get(kind) if type(kind) is int else None
+    kind, attrib = measure.get("type"), group["attrib"]
+    if type(kind) is not int:
+        raise OddError("type is not a whole number")
+    vital = MEASURES.get(kind)
     if vital is None:
         return None  # weight and the like
     value = plausible(vital, _scaled(measure.get("value"), measure.get("unit")))
@@ -235,8 +255,8 @@ def _measure(measure: object, group: dict[str, Any]) -> Observation | None:
         raise OddError("grpid is not a whole number")
     return Observation(
         vital=vital, value=value, effective_start=moment, effective_end=moment,
-        method=_method(attrib), device_id=_device(group), device_model=text_or_none(
-            group.get("model")),
+        method=_METHODS.get(attrib, Method.DEVICE), device_id=_device(group),
+        device_model=text_at(group, "model"),
         source_record_id=f"{grpid}:{kind}", group_id=str(grpid),
         provider_modified_at=None if modified is None else at_epoch(modified),
         quality=Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
@@ -253,15 +273,16 @@ def _scaled(value: object, unit: object) -> Decimal:
     return Decimal(value).scaleb(unit)
 
 
-def _method(attrib: object) -> Method:
-    return _METHODS.get(attrib, Method.DEVICE) if type(attrib) is int else Method.DEVICE
+def _vital_of(measure: object) -> Vital | None:
+    kind = measure.get("type") if isinstance(measure, dict) else None
+    return MEASURES.get(kind) if type(kind) is int else None
 
 
-def _reasons(kind: object, attrib: object) -> tuple[str, ...]:
+def _reasons(kind: int, attrib: int) -> tuple[str, ...]:
     reasons = []
     if attrib == _AMBIGUOUS:
         reasons.append("attrib 1: may be another person")
-    elif type(attrib) is not int or attrib not in _METHODS:
+    elif attrib not in _METHODS:
         reasons.append("attrib undocumented")
     if kind == _UNSPECIFIED_TEMPERATURE:
         reasons.append("type 12: where it was taken is not told")
@@ -270,11 +291,11 @@ def _reasons(kind: object, attrib: object) -> tuple[str, ...]:
 
 def _minute(vital: Vital, epoch: str, value: object, holder: dict[str, Any], *,
             asleep: bool = False) -> Observation:
-    moment = at_epoch(epoch)
+    moment = at_epoch_key(epoch)
     return Observation(
         vital=vital, value=plausible(vital, number(value)), effective_start=moment,
         effective_end=moment, context=Context.SLEEP if asleep else Context.UNKNOWN,
-        device_id=_device(holder), device_model=text_or_none(holder.get("model")),
+        device_id=_device(holder), device_model=text_at(holder, "model"),
         # The night's series is another derivation of the same sensor: not the intraday reading.
         source_record_id="sleep" if asleep else None,
     )
@@ -282,16 +303,19 @@ def _minute(vital: Vital, epoch: str, value: object, holder: dict[str, Any], *,
 
 def _night(night: dict[str, Any], name: str) -> Observation:
     vital, statistic = NIGHT[name]
-    modified = night.get("modified")
+    modified, night_id = night.get("modified"), night.get("id")
+    if type(night_id) is not int:
+        raise OddError("id is not a whole number")
     return Observation(
         vital=vital, value=plausible(vital, number(night["data"][name])),
         effective_start=at_epoch(night.get("startdate")),
         effective_end=at_epoch(night.get("enddate")), civil_date=day_of(night.get("date")),
         granularity=Granularity.NIGHT, statistic=statistic, context=Context.SLEEP,
-        method=Method.DERIVED, device_id=_device(night), source_record_id=str(night.get("id")),
+        method=Method.DERIVED, device_id=_device(night), source_record_id=str(night_id),
         provider_modified_at=None if modified is None else at_epoch(modified),
     )
 
 
 def _device(holder: dict[str, Any]) -> str | None:
-    return text_or_none(holder.get("hash_deviceid")) or text_or_none(holder.get("deviceid"))
+    told, named = text_at(holder, "hash_deviceid"), text_at(holder, "deviceid")
+    return told or named

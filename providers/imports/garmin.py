@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, at_epoch, day_of, number, plausible, text_or_none
+from providers.checks import OddError, at_epoch, day_of, number, plausible, text_at
 from providers.imports.reading import (
+    FileRefused,
     Item,
     Owner,
     each_record,
@@ -46,7 +47,10 @@ def read_garmin(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
 
 
 def _owners(records: list[Any]) -> Iterator[Item]:
-    users = {text_or_none(record.get("userId")) for record in records if isinstance(record, dict)}
+    try:
+        users = {text_at(record, "userId") for record in records if isinstance(record, dict)}
+    except OddError as odd:
+        raise FileRefused(f"whose readings they are: {odd}") from None
     yield from (Owner(user_id=user) for user in sorted(user for user in users if user))
 
 
@@ -68,9 +72,7 @@ def _epochs(record: Any) -> Iterator[Item]:
     record = record_of(record)
     if "callbackURL" in record:
         return
-    intensity = record.get("intensity")
-    context = _CONTEXTS.get(intensity, Context.UNKNOWN) if isinstance(intensity, str) \
-        else Context.UNKNOWN
+    context = _CONTEXTS.get(text_at(record, "intensity") or "", Context.UNKNOWN)
     for name, statistic in (("meanHeartRateInBeatsPerMinute", Statistic.MEAN),
                             ("maxHeartRateInBeatsPerMinute", Statistic.MAX)):
         if record.get(name) is not None and number(record[name]) > 0:
@@ -98,7 +100,7 @@ def _pressures(record: Any) -> Iterator[Item]:
         raise OddError("systolic is not above diastolic")
     if record.get("pulse") is not None:
         values[Vital.HEART_RATE] = plausible(Vital.HEART_RATE, number(record["pulse"]))
-    manual = record.get("sourceType") == "MANUAL"
+    manual = text_at(record, "sourceType") == "MANUAL"
     for vital, value in values.items():
         yield Observation(
             vital=vital, value=value, effective_start=moment, effective_end=moment,
@@ -162,8 +164,10 @@ def _seconds(text: str) -> int:
 
 def _offset(record: dict[str, Any], name: str) -> int | None:
     value = record.get(name)
-    return value if type(value) is int else None
+    if value is not None and type(value) is not int:
+        raise OddError(f"{name} is not in whole seconds")
+    return value
 
 
 def _id(record: dict[str, Any]) -> str | None:
-    return text_or_none(record.get("summaryId"))
+    return text_at(record, "summaryId")

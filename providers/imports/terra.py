@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, number, plausible, text_or_none
+from providers.checks import OddError, number, plausible, text_at
 from providers.imports.reading import (
     FileRefused,
     Item,
@@ -72,12 +72,19 @@ def read_terra(file: BinaryIO, zone: ZoneInfo | None) -> Iterator[Item]:
         if "user" in document and "data" not in document:
             return                                  # an account event: no readings
         raise FileRefused(f"line 1: not a payload of Terra with readings ({', '.join(_TYPES)})")
-    user = document.get("user")
-    if isinstance(user, dict) and (name := text_or_none(user.get("user_id"))):
-        yield Owner(user_id=name)
+    if (user := document.get("user")) is not None:
+        yield from _owner(user)
     asleep = Context.SLEEP if kind == "sleep" else Context.UNKNOWN
     yield from each_record(document.get("data"), "data",
                            lambda record: _record(record_of(record), zone, asleep))
+
+
+def _owner(user: Any) -> Iterator[Item]:
+    try:
+        if name := text_at(record_of(user), "user_id"):
+            yield Owner(user_id=name)
+    except OddError as odd:
+        raise FileRefused(f"whose readings they are: {odd}") from None
 
 
 def _record(record: dict[str, Any], zone: ZoneInfo | None, context: Context) -> Iterator[Item]:
@@ -109,11 +116,11 @@ def _sample(sample: dict[str, Any], samples: _Samples, zone: ZoneInfo | None,
 
 def _averages(record: dict[str, Any], zone: ZoneInfo | None) -> Iterator[Item]:
     for path, name, vital, context in _AVERAGES:
-        holder = _at(record, path)
-        if not isinstance(holder, dict) or holder.get(name) is None:
+        figure = _at(record, (*path, name))
+        if figure is None:
             continue
         try:
-            yield _average(record, vital, number(holder[name]), context, zone)
+            yield _average(record, vital, number(figure), context, zone)
         except OddError as odd:
             yield Refusal(record=".".join((*path, name)), reason=str(odd))
 
@@ -130,9 +137,14 @@ def _average(record: dict[str, Any], vital: Vital, value: Decimal, context: Cont
 
 
 def _at(record: dict[str, Any], path: tuple[str, ...]) -> Any:
+    """What stands there, None where it or something on the way is absent or null."""
     holder: Any = record
-    for name in path:
-        holder = holder.get(name) if isinstance(holder, dict) else None
+    for place, name in enumerate(path):
+        if holder is None:
+            return None
+        if not isinstance(holder, dict):
+            raise OddError(f"{'.'.join(path[:place])} is not an object")
+        holder = holder.get(name)
     return holder
 
 

@@ -330,3 +330,41 @@ def test_spot_and_continuous_readings_arrive_under_their_vitals(desk: Desk) -> N
            Reply({"status": 0, "body": {"devices": []}}))
     [page] = withings(desk).fetch(request("getmeas")).pages
     assert [one.vital for one in page.parsed.observations] == [Vital.HEART_RATE]
+
+
+def test_all_of_one_vital_refused_among_many_good_ones_is_a_changed_unit(desk: Desk) -> None:
+    def reply(odd: int) -> Reply:
+        points = {str(int((END - HOUR * n).timestamp())): {
+            "heart_rate": 60, "rr": 15, "spo2_auto": 0.96 if n <= odd else 96} for n in range(1, 9)}
+        return Reply({"status": 0, "body": {"series": points}})
+
+    sync = Reply({"status": 0, "body": {"devices": []}})
+    for odd, outcome in ((8, Outcome.FORMAT_DISCREPANCY), (5, Outcome.FORMAT_DISCREPANCY),
+                         (4, Outcome.COMPLETE), (1, Outcome.COMPLETE)):
+        script(desk, lambda _, odd=odd: reply(odd), sync)  # type: ignore[misc]
+        result = withings(desk).fetch(request("intraday", days=0.25))
+        assert (result.outcome, result.refused) == (outcome, odd)
+        assert "0.96" not in str(result.reason)
+
+
+def test_a_few_odd_ones_of_a_seldom_measured_vital_do_not_stop_the_others(desk: Desk) -> None:
+    hot = group(END - HOUR, END) | {"measures": [{"type": 71, "value": 60, "unit": 0}]}
+    others = [group(END - n * HOUR, END, n) for n in range(2, 6)]
+    script(desk, lambda _: getmeas(hot, *others), Reply({"status": 0, "body": {"devices": []}}))
+    result = withings(desk).fetch(request("getmeas"))
+    assert (result.outcome, result.parsed, result.refused) == (Outcome.COMPLETE, 4, 1)
+
+
+@pytest.mark.parametrize(("make", "resource", "data", "sync"), [
+    (google, "heart-rate", Reply({}), Reply({"pairedDevices": [{"lastSyncTime": 1}]})),
+    (withings, "getmeas", getmeas(),
+     Reply({"status": 0, "body": {"devices": [{"last_session_date": "today"}]}})),
+    (oura, "heartrate", Reply({"data": [], "next_token": None}),
+     Reply({"data": [{"timestamp": 1}], "next_token": None}))])
+def test_a_sync_that_cannot_be_read_does_not_pass_for_none(
+        desk: Desk, make: Callable[[Desk], VendorClient], resource: str, data: Reply,
+        sync: Reply) -> None:
+    script(desk, lambda _: data, sync)
+    result = make(desk).fetch(request(resource))
+    assert (result.outcome, result.last_sync) == (Outcome.COMPLETE, None)
+    assert str(result.reason).startswith("last sync unknown: schema: ")
