@@ -61,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
                            category="configuration",
                            data=("config_hash", "earlier_hash", "changed")),
     "delivery.stopped": Kind(message="events are not delivered: Elasticsearch is {reason}",
-                             severity=WARNING, category="network", data=("failures",)),
+                             severity=WARNING, category="network"),
     "delivery.resumed": Kind(message="events are delivered again", category="network",
                              data=("failures",)),
 }

@@ -75,6 +75,14 @@ class Settings(BaseSettings):
         description="fitting processes per training shard; 0 = cores ÷ shards")]
     retain_days: Annotated[int, Field(
         default=90, ge=1, description="days that model documents nobody needs are kept")]
+    elasticsearch_url: Annotated[str, Field(
+        default="", description="Elasticsearch 9 that events are delivered to; empty = none")]
+    elasticsearch_api_key: Annotated[str, Field(
+        default="", repr=False, description="API key for it, as Elasticsearch encodes it")]
+    elasticsearch_ca_file: Annotated[str, Field(
+        default="", description="certificates that it is trusted by; empty = the system's own")]
+    event_days: Annotated[int, Field(
+        default=90, ge=1, description="days that events are kept, here and in Elasticsearch")]
     webhook_google_health: Annotated[str, Field(
         default="", repr=False,
         description="what Google sends as Authorization with its webhooks; empty = none come")]
