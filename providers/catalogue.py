@@ -5,7 +5,6 @@ Addresses, limits and scopes are the vendors' own by default; settings and the s
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from clinical.vitals import Vital
 from providers import google_health, oura, withings
@@ -13,17 +12,9 @@ from providers.breaker import Breaker
 from providers.fetching import Client, VendorClient
 from providers.http import Judge, Patience, Session, Timeouts, TokenSource
 from providers.limits import InProcessLimiter, Limiter, RateLimit
+from providers.measures import COVERED, Coverage
 from providers.oauth import OAuthConfig
 from providers.observation import Provider
-
-
-class Coverage(StrEnum):
-    """How a vendor measures a vital. `none` is "unsupported", which is not "missing"."""
-
-    CONTINUOUS = "continuous"
-    NIGHTLY = "nightly"
-    SPOT = "spot"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +37,7 @@ class Entry:
     endpoints: Endpoints
     limit: RateLimit
     scopes: Mapping[str, tuple[Vital, ...]]
-    """What is asked for, and the vitals that are read with it; none: identity or last sync."""
+    """What is asked for, and the vitals read with it; none: identity, last sync, wear."""
     coverage: Mapping[Vital, Coverage]
     client: Callable[[Session, tuple[str, ...]], VendorClient]
     judge: Judge
@@ -57,10 +48,6 @@ class Entry:
 
 
 _GOOGLE_SCOPE = "https://www.googleapis.com/auth/googlehealth.{}.readonly"
-
-
-def _covered(**how: Coverage) -> dict[Vital, Coverage]:
-    return {vital: how.get(vital.value, Coverage.NONE) for vital in Vital}
 
 
 CATALOGUE: dict[Provider, Entry] = {
@@ -76,11 +63,7 @@ CATALOGUE: dict[Provider, Entry] = {
             "user.metrics": (Vital.HEART_RATE, Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP,
                              Vital.BODY_TEMPERATURE, Vital.SKIN_TEMPERATURE, Vital.SPO2),
             "user.activity": (Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.SPO2)},
-        coverage=_covered(
-            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.CONTINUOUS,
-            systolic_bp=Coverage.SPOT, diastolic_bp=Coverage.SPOT,
-            body_temperature=Coverage.SPOT, skin_temperature=Coverage.SPOT,
-            spo2=Coverage.CONTINUOUS),
+        coverage=COVERED[Provider.WITHINGS],
         client=withings.WithingsClient, judge=withings.judge, resources=withings.RESOURCES,
         pkce=False, sandbox_token_path="/v2/oauth2",
         sandbox_revoke_path="/v2/oauth2",
@@ -97,11 +80,9 @@ CATALOGUE: dict[Provider, Entry] = {
                 Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.BODY_TEMPERATURE, Vital.SPO2,
                 Vital.RESTING_HEART_RATE),
             _GOOGLE_SCOPE.format("sleep"): (Vital.SKIN_TEMPERATURE,),
+            _GOOGLE_SCOPE.format("activity_and_fitness"): (),
             _GOOGLE_SCOPE.format("settings"): (), _GOOGLE_SCOPE.format("profile"): ()},
-        coverage=_covered(
-            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
-            body_temperature=Coverage.SPOT, skin_temperature=Coverage.NIGHTLY,
-            spo2=Coverage.CONTINUOUS, resting_heart_rate=Coverage.NIGHTLY),
+        coverage=COVERED[Provider.GOOGLE_HEALTH],
         client=google_health.GoogleHealthClient, judge=google_health.judge,
         resources=google_health.RESOURCES, pkce=True, sandbox_token_path="/token",
         sandbox_revoke_path="/revoke",
@@ -116,9 +97,7 @@ CATALOGUE: dict[Provider, Entry] = {
         scopes={
             "daily": (Vital.RESPIRATORY_RATE, Vital.SKIN_TEMPERATURE_DEVIATION),
             "heartrate": (Vital.HEART_RATE,), "spo2": (Vital.SPO2,), "personal": ()},
-        coverage=_covered(
-            heart_rate=Coverage.CONTINUOUS, respiratory_rate=Coverage.NIGHTLY,
-            spo2=Coverage.NIGHTLY, skin_temperature_deviation=Coverage.NIGHTLY),
+        coverage=COVERED[Provider.OURA],
         client=oura.OuraClient, judge=oura.judge, resources=oura.RESOURCES,
         pkce=False, sandbox_token_path="/oauth/token", sandbox_revoke_path="/oauth/revoke",
     ),

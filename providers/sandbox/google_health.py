@@ -26,6 +26,7 @@ from providers.sandbox.oauth import (
     token_answer,
 )
 from providers.sandbox.readings import Channel
+from providers.sandbox.wear import QUARTER_S, worn_quarters
 from providers.sandbox.world import World, epoch, iso
 
 _PREFIX = f"/{Provider.GOOGLE_HEALTH}"
@@ -41,6 +42,7 @@ class _DataType:
 
     kebab: str
     daily: bool
+    interval: bool = False
     method: str = "DERIVED"
     channel: Channel | None = None
     value: Value = lambda _value: {}
@@ -59,6 +61,8 @@ class _DataType:
         """The filter members that this type has."""
         if self.daily:
             return (f"{self.snake}.date",)
+        if self.interval:
+            return (f"{self.snake}.interval.start_time",)
         return (f"{self.snake}.sample_time.physical_time", f"{self.snake}.sample_time.civil_time")
 
 
@@ -78,6 +82,8 @@ _TYPES: dict[str, _DataType] = {kind.kebab: kind for kind in (
               channel=Channel.NIGHT_SKIN_TEMPERATURE,
               value=lambda v: {"nightlyTemperatureCelsius": round(v, 1)}),
     _DataType(kebab="respiratory-rate-sleep-summary", daily=False),
+    _DataType(kebab="steps", daily=False, interval=True, channel=Channel.HEART_RATE,
+              method="PASSIVELY_MEASURED", value=lambda v: {"count": str(round(v))}),
 )}
 
 
@@ -120,6 +126,8 @@ def _scope(call: Call) -> str:
     if "kebab" in call.path_params:
         asleep = call.path_params["kebab"] in _ASLEEP
         name = "sleep" if asleep else "health_metrics_and_measurements"
+        if call.path_params["kebab"] == "steps":
+            name = "activity_and_fitness"
     else:
         name = "settings" if call.path.endswith("/pairedDevices") else "profile"
     return f"https://www.googleapis.com/auth/googlehealth.{name}.readonly"
@@ -177,7 +185,7 @@ def _window(kind: _DataType, text: str) -> tuple[int, int]:
 
 def _moment(member: str, text: str) -> int:
     try:
-        if member.endswith(".physical_time"):
+        if member.endswith((".physical_time", ".start_time")):
             return epoch(text)
         civil = datetime.fromisoformat(
             text if member.endswith(".civil_time") else date.fromisoformat(text).isoformat())
@@ -231,6 +239,8 @@ def _data_points(call: Call) -> Answer:
     if kind.channel is None:
         return Answer(body={})
     readings = call.visible(kind.channel)
+    if kind.interval:
+        readings = worn_quarters(readings)
     found = readings.between(start, min(end, before))
     rows = list(zip(found.t[-size:].tolist(), found.value[-size:].tolist(), strict=True))[::-1]
     if not rows:
@@ -246,7 +256,15 @@ def _point(kind: _DataType, t: int, value: float) -> dict[str, Any]:
     if kind.method != "MANUAL":
         source["device"] = {"displayName": _DEVICE}
     moment = datetime.fromtimestamp(t, UTC)
-    when = {"date": _civil_date(moment)} if kind.daily else {"sampleTime": _sample_time(t, moment)}
+    if kind.interval:
+        end = t + QUARTER_S
+        when: dict[str, Any] = {"interval": {
+            "startTime": iso(t), "startUtcOffset": "0s", "endTime": iso(end),
+            "endUtcOffset": "0s"}}
+    elif kind.daily:
+        when = {"date": _civil_date(moment)}
+    else:
+        when = {"sampleTime": _sample_time(t, moment)}
     return {"dataSource": source, kind.camel: {**when, **kind.value(value)}}
 
 

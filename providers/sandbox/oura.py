@@ -24,6 +24,7 @@ from providers.sandbox.oauth import (
     token_answer,
 )
 from providers.sandbox.readings import DAY_S, HOUR_S, Channel
+from providers.sandbox.wear import in_charger
 from providers.sandbox.world import World, epoch, iso
 
 _PREFIX = f"/{Provider.OURA}"
@@ -164,10 +165,12 @@ def _battery(call: Call) -> Iterator[Row]:
     if last is None:
         return
     lowest = -(-max(start, first) // HOUR_S)
+    pulse = call.subject.readings(Channel.HEART_RATE, call.world.now)
     for hour in range(lowest, min(end - 1, last) // HOUR_S + 1):
         spent = hour % _BATTERY_HOURS
+        charged = in_charger(pulse, hour * HOUR_S)
         yield hour * HOUR_S, {**_stamp(hour * HOUR_S), "level": 100 - spent,
-                              "charging": spent == 0, "in_charger": spent == 0}
+                              "charging": charged, "in_charger": charged}
 
 
 def _nights(call: Call, channel: Channel) -> dict[int, float]:

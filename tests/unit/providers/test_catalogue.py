@@ -10,7 +10,6 @@ import requests
 from clinical.vitals import Vital
 from providers.catalogue import (
     CATALOGUE,
-    Coverage,
     make_client,
     make_limiter,
     oauth_config,
@@ -19,6 +18,7 @@ from providers.catalogue import (
 from providers.fetching import Client, FetchRequest, Outcome
 from providers.http import Patience, Timeouts
 from providers.limits import RateLimit
+from providers.measures import Coverage
 from providers.oauth import OAuthConfig, TokenSet, authorisation_url, exchange_code, refresh
 from providers.observation import Provider
 from providers.sandbox.cohort import cohort

@@ -1,0 +1,162 @@
+"""Why a reading is missing: the state of every hour of every vital, from what is known of it.
+
+A *source* is one connection as it stands to one vital of its patient; a *series* is a vital of a
+patient. `classify` judges all hours of all series at once. Rules: docs/coverage.md.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from providers.measures import Coverage
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+StateArray = npt.NDArray[np.uint8]
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+NEVER_S = int(np.iinfo(np.int64).min // 4)
+"""Before every time, also when a few days are added."""
+
+ALWAYS_S = -NEVER_S
+BEDTIME_H, RISING_H, FINAL_H = 0, 6, 12
+"""Main sleep by the patient's clock where no night tells it, and when a night's values are final:
+vendors tell them hours after waking (Google: noon of the next day)."""
+
+
+class State(IntEnum):
+    """Why an hour has a reading or none. Of several sources the lowest state speaks.
+
+    What is known of the patient goes before what is unknown, and what time mends by itself before
+    what somebody has to mend.
+    """
+
+    NOT_JUDGED = 0
+    OK = 1
+    WORN_NO_READING = 2
+    NOT_WORN = 3
+    NOT_MEASURED = 4
+    NOT_EXPECTED = 5
+    NOT_SYNCED = 6
+    FETCH_FAILED = 7
+    FORMAT_DISCREPANCY = 8
+    NOT_ENTITLED = 9
+    UNSUPPORTED = 10
+
+    @property
+    def word(self) -> str:
+        """As it stands on the wire."""
+        return self.name.lower()
+
+
+STATES = tuple(State)[1:]
+MISSING = frozenset({State.NOT_WORN, State.NOT_SYNCED, State.FETCH_FAILED,
+                     State.FORMAT_DISCREPANCY, State.NOT_ENTITLED})
+"""States in which a reading was to be expected and somebody may have to act."""
+
+
+class Delivery(StrEnum):
+    """`polled` sources are asked each cycle; `pushed` ones send, or bring files, when they like."""
+
+    POLLED = "polled"
+    PUSHED = "pushed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sources:
+    """What is known of L sources; rows of the (L, n) arrays are the n hours that are judged.
+
+    series          which of the S series the source belongs to
+    how             its `Coverage`, as its place in that enumeration
+    pushed          whether nobody asks it
+    read_until_s    end of what was fetched and understood, seconds since 1970 UTC
+    beyond          state of the hours after that
+    synced_until_s  when its device last spoke to the vendor, as far as anything tells
+    offset_s        the patient's clock against UTC
+    worn            evidence that the device was worn in the hour
+    asleep          hours of a night that a vendor told
+    """
+
+    series: IntArray
+    how: IntArray
+    pushed: BoolArray
+    read_until_s: IntArray
+    beyond: StateArray
+    synced_until_s: IntArray
+    offset_s: IntArray
+    worn: BoolArray
+    asleep: BoolArray
+
+
+def place_of(how: Coverage) -> int:
+    """The number that stands for `how` in `Sources.how`."""
+    return _PLACES[how]
+
+
+_PLACES = {how: place for place, how in enumerate(Coverage)}
+
+
+def classify(sources: Sources, present: BoolArray, start_s: int,
+             now_s: int) -> tuple[StateArray, IntArray]:
+    """State of each hour, (S, n), and the source that speaks, -1 where none does.
+
+    present  (S, n): the hour has a reading, or lies in a night with a value
+    start_s  where the first hour begins; `now_s` is the end of the last hour that is over
+    """
+    states = np.full(present.shape, State.UNSUPPORTED, dtype=np.uint8)
+    speakers = np.full(present.shape, -1, dtype=np.int64)
+    hours_s = start_s + HOUR_S * np.arange(present.shape[1])
+    told = _absent(sources, hours_s, now_s)
+    for chosen in _one_a_series(sources.series):
+        rows = sources.series[chosen]
+        better = (told[chosen] < states[rows]) | (speakers[rows] < 0)
+        states[rows] = np.where(better, told[chosen], states[rows])
+        speakers[rows] = np.where(better, chosen[:, None], speakers[rows])
+    states[present] = State.OK
+    return states, speakers
+
+
+def _absent(of: Sources, hours_s: IntArray, now_s: int) -> StateArray:
+    """What each source says of an hour without a reading, (L, n); the first rule that fits."""
+    ends_s = hours_s + HOUR_S
+    how = of.how[:, None]
+    nightly, spot = how == place_of(Coverage.NIGHTLY), how == place_of(Coverage.SPOT)
+    pushed = of.pushed[:, None]
+    local_s = hours_s[None, :] + of.offset_s[:, None]
+    asleep = of.asleep | _main_sleep(local_s)
+    final_s = np.where(nightly, _final(local_s) - of.offset_s[:, None], NEVER_S)
+    unsynced = (ends_s > of.synced_until_s[:, None]) | (final_s > now_s)
+    rules = (
+        (how == place_of(Coverage.NONE), State.UNSUPPORTED),
+        (ends_s > of.read_until_s[:, None], of.beyond[:, None]),
+        (nightly & ~asleep, State.NOT_EXPECTED),
+        (spot & ~(pushed & unsynced), State.NOT_MEASURED),
+        (unsynced, State.NOT_SYNCED),
+        (of.worn, State.WORN_NO_READING),
+    )
+    told = np.full(of.worn.shape, State.NOT_WORN, dtype=np.uint8)
+    for fits, state in reversed(rules):
+        told = np.where(fits, np.uint8(state), told) if isinstance(state, State) \
+            else np.where(fits, state, told)
+    return told
+
+
+def _main_sleep(local_s: IntArray) -> BoolArray:
+    hour: IntArray = local_s // HOUR_S % 24
+    return (hour >= BEDTIME_H) & (hour < RISING_H)
+
+
+def _final(local_s: IntArray) -> IntArray:
+    """The noon after each time, by the clock that the times are of."""
+    return (local_s - FINAL_H * HOUR_S) // DAY_S * DAY_S + DAY_S + FINAL_H * HOUR_S
+
+
+def _one_a_series(series: IntArray) -> list[IntArray]:
+    """The sources in groups of which none holds two of the same series."""
+    order = np.argsort(series, kind="stable")
+    ranked = series[order]
+    rank = np.arange(ranked.size) - np.searchsorted(ranked, ranked)
+    return [order[rank == one] for one in range(int(rank.max(initial=-1)) + 1)]

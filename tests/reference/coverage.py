@@ -1,0 +1,55 @@
+"""The state of one hour of one series, by plain ifs: the oracle of `providers.coverage`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from providers.coverage import State
+from providers.measures import Coverage
+
+HOUR, DAY = 3600, 86400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    how: Coverage
+    pushed: bool
+    read_until_s: int
+    beyond: State
+    synced_until_s: int
+    offset_s: int
+    worn: Sequence[bool]
+    asleep: Sequence[bool]
+
+
+def said_by(source: Source, hour: int, start_s: int, now_s: int) -> State:
+    """What one source says of hour number `hour`, which has no reading."""
+    begin = start_s + hour * HOUR
+    end = begin + HOUR
+    if source.how is Coverage.NONE:
+        return State.UNSUPPORTED
+    if end > source.read_until_s:
+        return source.beyond
+    synced = end <= source.synced_until_s
+    if source.how is Coverage.NIGHTLY:
+        if not source.asleep[hour] and not 0 <= (begin + source.offset_s) % DAY // HOUR < 6:
+            return State.NOT_EXPECTED
+        synced = synced and final(begin + source.offset_s) - source.offset_s <= now_s
+    if source.how is Coverage.SPOT and (synced or not source.pushed):
+        return State.NOT_MEASURED
+    if not synced:
+        return State.NOT_SYNCED
+    return State.WORN_NO_READING if source.worn[hour] else State.NOT_WORN
+
+
+def final(local_s: int) -> int:
+    """The first noon after a moment."""
+    noon = local_s - local_s % DAY + DAY // 2
+    return noon if noon > local_s else noon + DAY
+
+
+def state(sources: Sequence[Source], present: bool, hour: int, start_s: int, now_s: int) -> State:
+    """Of several sources the lowest state; nobody at all measures nothing."""
+    if present:
+        return State.OK
+    said = [said_by(source, hour, start_s, now_s) for source in sources]
+    return min(said, default=State.UNSUPPORTED)
