@@ -28,6 +28,9 @@ DAY_PRIOR_HOURS = 24.0
 FLAT_RATE, RHYTHMIC_RATE = 0.08, 0.02  # of the level, per hour
 PHI_PRIOR, PHI_PRIOR_HOURS = 0.7, 100.0
 
+ROUNDING = 1e-12
+"""A pattern smaller than this share of the level is what adding up equal hours leaves."""
+
 _LEAST_SMOOTHED = 6
 _SMOOTHING_GAIN = 0.75
 """Variance of a smoothed hour relative to a raw one, twice that of independent hours."""
@@ -76,6 +79,8 @@ def pattern_of(y, pattern):
         for i in range(counts[column]):
             left = values[column, i] - effects[rows[column, i]] - smooth[column]
             squares += left * left
+    if not signal / season > (ROUNDING * total / known) ** 2:
+        return 0.0
     gain = _SMOOTHING_GAIN if season >= _LEAST_SMOOTHED else 1.0
     noise = squares / known / (known / season) * gain
     kept = 1.0 - PATTERN_SHRINKAGE * noise / (signal / season)

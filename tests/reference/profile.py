@@ -12,6 +12,7 @@ from tests.reference.baselines import DAY, Light, mean_known, shrunk_lag_one
 
 SMOOTHING = np.array([1.0, 2.0, 1.0])
 PATTERN_SHRINKAGE = 0.75
+ROUNDING = 1e-12
 DAY_PRIOR_HOURS = 24.0
 LEVEL_RATES = (0.08, 0.02)        # per hour, of a series without a rhythm and of one with
 RESIDUAL_PRIOR = (0.7, 100.0)     # lag-1 correlation, and the hours of evidence it counts for
@@ -82,7 +83,8 @@ def daily_pattern(y: FloatArray, season: int) -> tuple[FloatArray, float]:
     if table.shape[0] < 2:
         return np.zeros(season), 0.0
     pattern, left = _additive_fit(table)
-    kept = _kept_share(left, pattern)
+    level = float(np.nanmean(table))
+    kept = _kept_share(left, pattern) if np.std(pattern) > ROUNDING * abs(level) else 0.0
     return np.roll(pattern * kept, offset % season), kept
 
 
