@@ -27,7 +27,7 @@ from benchmarks.accuracy_measures import LEVELS, Difference, Said, by_window, er
 from benchmarks.accuracy_sets import FILES, M4_HORIZON, Case, published, read, shortened
 from forecasting import backtest
 from forecasting.config import DEFAULT_MEMBERS, EngineConfig, config_hash
-from forecasting.members import Provenance
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from vitalcast.commands.backtest import summarise
 

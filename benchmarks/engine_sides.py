@@ -25,9 +25,9 @@ import numpy as np
 if TYPE_CHECKING:                     # nothing of the engine is imported before the clock runs
     from forecasting.config import EngineConfig
     from forecasting.documents import Document
-    from forecasting.members import Provenance
     from forecasting.panel import Panel
     from forecasting.policy import Plan
+    from forecasting.provenance import Provenance
     from forecasting.training import TrainedSeries
     from forecasting.types import FloatArray
 
@@ -192,7 +192,7 @@ def first_fit(folder: Path, _: int) -> JsonObject:
 
 def made_by() -> Provenance:
     """Provenance of the benchmark's documents."""
-    from forecasting.members import Provenance
+    from forecasting.provenance import Provenance
 
     return Provenance(code_version="benchmark")
 

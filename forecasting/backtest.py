@@ -16,9 +16,9 @@ from clinical.vitals import VitalSpec
 from forecasting import accuracy, stacks
 from forecasting.config import EngineConfig
 from forecasting.ensemble import Forecast, Stored, forecast_panel, row_of
-from forecasting.members import Provenance
 from forecasting.panel import Panel
 from forecasting.policy import SEARCH, Plan
+from forecasting.provenance import Provenance
 from forecasting.training import Outcome, TrainedSeries, train_panel
 from forecasting.types import FloatArray
 from forecasting.workers import FitOutcome, FitTask, fit_many

@@ -17,10 +17,11 @@ from clinical.vitals import VitalSpec
 from forecasting import intervals, stacks
 from forecasting.config import BUCKETS, KNOWN_MEMBERS, EngineConfig
 from forecasting.documents import Document, state_hash
+from forecasting.history import span, unread
 from forecasting.intervals import Bounds, Calibration
 from forecasting.kernels import pool
-from forecasting.members import Provenance
-from forecasting.panel import Panel, unread
+from forecasting.panel import Panel
+from forecasting.provenance import Provenance
 from forecasting.types import FitRefused, FloatArray, IntArray, Values
 from forecasting.weighing import limits, weigh_panel
 from forecasting.weights import along_leads, mean_over_day, renormalised
@@ -208,9 +209,7 @@ def _out_of_reach(hour: int, hours: int) -> str:
 def _seen(panel: Panel, stored: Sequence[Stored]) -> tuple[FloatArray, FloatArray]:
     """Limits of the forecasts (S,), from what was seen in training and since."""
     seen = np.array([each.ensemble.parameters["seen"] for each in stored]).reshape(-1, 2)
-    known = ~np.isnan(panel.y)
-    low = np.where(known, panel.y, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(known, panel.y, -np.inf).max(axis=1, initial=-np.inf)
+    low, high = span(panel.y)
     return limits(np.minimum(low, seen[:, 0]), np.maximum(high, seen[:, 1]), panel.vital)
 
 

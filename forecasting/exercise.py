@@ -6,9 +6,9 @@ import numpy as np
 
 from forecasting.config import LIGHT, EngineConfig
 from forecasting.ensemble import Stored, forecast_panel
-from forecasting.members import Provenance
 from forecasting.panel import Panel
 from forecasting.policy import REFIT, SEARCH, Plan
+from forecasting.provenance import Provenance
 from forecasting.training import train_panel
 
 SHARES: tuple[tuple[str, ...], ...] = (("arima", *LIGHT), ("ets", "tbats", "theta"))

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.config import EngineConfig
+from forecasting.history import NO_HOUR, holdbacks, too_little
 from forecasting.kernels.search import FITTED, NO_FIT, REASONS, Fits
-from forecasting.members import MIN_OBSERVED_SHARE
 from forecasting.native import NATIVE, NativeMember, Rows
-from forecasting.panel import Panel, first_observed, holdbacks
+from forecasting.panel import Panel
 from forecasting.types import FloatArray, IntArray
 
 NOT_FINITE = "the fitted model does not give a finite forecast"
-
-_NEVER = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +55,9 @@ def fit_window(panel: Panel) -> FitWindow:
     held = holdbacks(panel.y, panel.config)
     train = _before(panel.y, held)
     nothing = np.flatnonzero(np.isnan(panel.y).all(axis=1)).tolist()
-    empty = dict.fromkeys(nothing, "no observed hour in the window")
+    empty = dict.fromkeys(nothing, NO_HOUR)
     return FitWindow(panel=panel, held=held, train=train, empty=empty,
-                     too_little={**_too_little(train, panel.config), **empty})
+                     too_little={**too_little(train, panel.config), **empty})
 
 
 def search(window: FitWindow, member: str, index: IntArray) -> Found:
@@ -109,22 +106,3 @@ def _before(y: FloatArray, held: IntArray) -> FloatArray:
         rows = held == hours
         train[rows, hours - least:] = y[rows, :y.shape[1] - hours]
     return train
-
-
-def _too_little(train: FloatArray, config: EngineConfig) -> dict[int, str]:
-    """Why heavy members cannot be fitted to a row: too few hours, too sparse, or constant."""
-    known = ~np.isnan(train)
-    observed = known.sum(axis=1)
-    last = train.shape[1] - known[:, ::-1].argmax(axis=1) if train.shape[1] else observed
-    inner = last - first_observed(train)
-    low = np.where(known, train, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(known, train, -np.inf).max(axis=1, initial=-np.inf)
-    largest = np.where(known, np.abs(train), 0.0).max(axis=1, initial=0.0)
-    reasons: dict[int, str] = {}
-    for s in np.flatnonzero(high - low <= _NEVER * largest).tolist():
-        reasons[s] = "the series is constant"
-    for s in np.flatnonzero(observed < MIN_OBSERVED_SHARE * inner).tolist():
-        reasons[s] = f"{observed[s]} of {inner[s]} hours observed, needs a fifth"
-    for s in np.flatnonzero(observed < config.min_observed).tolist():
-        reasons[s] = f"{observed[s]} observed hours to fit on, needs {config.min_observed}"
-    return reasons

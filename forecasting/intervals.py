@@ -13,9 +13,9 @@ import numpy as np
 
 from clinical.vitals import Vital, VitalSpec
 from forecasting.config import BUCKETS
+from forecasting.history import first_observed
 from forecasting.kernels import pool
 from forecasting.kernels.light import DAY
-from forecasting.panel import first_observed
 from forecasting.types import ConfigError, FloatArray, IntArray
 from forecasting.weights import buckets_of
 

@@ -7,45 +7,26 @@ sample although only one fit was paid for.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from forecasting import library, statsforecast_fits
-from forecasting.config import EngineConfig, config_hash
+from forecasting.config import EngineConfig
 from forecasting.documents import Document, GridFacts, hour_text
 from forecasting.grid import HOUR_S, data_hash, require_utc_hour
+from forecasting.history import NO_HOUR, holdbacks, too_little
 from forecasting.native import NATIVE
 from forecasting.policy import REFIT, SEARCH, searched_at
+from forecasting.provenance import Provenance
 from forecasting.recursions import MEMBERS, at_state
 from forecasting.types import FitRefused, Fitted, FloatArray, GridError, Values
-
-MIN_WINDOW = 44
-"""Shorter windows hold nothing back: less a third, heavy members could not be fitted to them."""
-
-MIN_OBSERVED_SHARE = 0.2
-"""Below this share of observed hours, straight lines over gaps would be what a fit learns."""
-
-_NEVER = 1e-9
 
 Fitter = Callable[[FloatArray, tuple[int, ...]], Fitted]
 
 LIBRARY_FITTERS: dict[str, Fitter] = {**statsforecast_fits.FITTERS, **library.FITTERS}
 """Fitters of the engine `statsforecast` by member; the engine `native` is `native.NATIVE`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What the caller knows about the making of a document; the rest is found while fitting."""
-
-    code_version: str
-    seed: int = 0
-
-
-def holdback_hours(n: int, config: EngineConfig) -> int:
-    """Hours at the end of a history of `n` that parameters of heavy members do not see."""
-    return 0 if n < MIN_WINDOW else min(config.calibration_hours, n // 3)
 
 
 def fit(member: str, y: FloatArray, *, start: datetime, config: EngineConfig,
@@ -128,14 +109,13 @@ def _fitted(member: str, engine: str, y: FloatArray, find: Callable[[FloatArray]
     """The document of what `find` makes of the hours that are not held back."""
     require_utc_hour(start)
     _require_finite(y)
-    known = np.flatnonzero(~np.isnan(y))
-    if not known.size:
-        raise FitRefused("no observed hour in the window")
+    if np.isnan(y).all():
+        raise FitRefused(NO_HOUR)
     heavy = MEMBERS[member].heavy
-    holdback = holdback_hours(y.size - int(known[0]), config) if heavy else 0
+    holdback = int(holdbacks(y[None], config)[0]) if heavy else 0
     train = y[:y.size - holdback]
-    if heavy:
-        _require_enough(train, config)
+    if heavy and (why := too_little(train[None], config)):
+        raise FitRefused(why[0])
     with np.errstate(all="ignore"):     # what overflows is found by the check of the forecast
         found = find(train)
         state = MEMBERS[member].advance(found, y[train.size:]) if holdback else found.state
@@ -145,7 +125,7 @@ def _fitted(member: str, engine: str, y: FloatArray, find: Callable[[FloatArray]
         grid=GridFacts(season=config.seasons, first=start, n=int(y.size),
                        missing=int(np.isnan(y).sum()), holdback=holdback),
         figures={"iterations": None, **origin, **found.figures},
-        provenance=_provenance(provenance, y, config, engine),
+        provenance={**provenance.told(config, engine), "data_hash": data_hash(y)},
     )
     _require_sane(document, config)
     return document
@@ -163,18 +143,6 @@ def _library_search(member: str, train: FloatArray, config: EngineConfig) -> Fit
     return replace(fitted, state=MEMBERS[member].advance(fitted, rest)) if rest.size else fitted
 
 
-def _require_enough(train: FloatArray, config: EngineConfig) -> None:
-    """FitRefused for too few hours, too sparse ones, or a constant."""
-    known = np.flatnonzero(~np.isnan(train))
-    if known.size < config.min_observed:
-        raise FitRefused(f"{known.size} observed hours to fit on, needs {config.min_observed}")
-    inner, observed = int(known[-1] - known[0]) + 1, train[known]
-    if known.size < MIN_OBSERVED_SHARE * inner:
-        raise FitRefused(f"{known.size} of {inner} hours observed, needs a fifth")
-    if np.ptp(observed) <= _NEVER * float(np.abs(observed).max()):
-        raise FitRefused("the series is constant")
-
-
 def _require_finite(y: FloatArray) -> None:
     if np.isinf(y).any():
         hour = int(np.flatnonzero(np.isinf(y))[0])
@@ -184,16 +152,3 @@ def _require_finite(y: FloatArray) -> None:
 def _require_sane(document: Document, config: EngineConfig) -> None:
     if not (np.isfinite(forecast(document, config.horizon)).all() and np.isfinite(document.sigma2)):
         raise FitRefused("the fitted model does not give a finite forecast")
-
-
-def _provenance(known: Provenance, y: FloatArray, config: EngineConfig, engine: str) -> Values:
-    versions = {"numpy": str(np.__version__)}
-    if engine == "statsforecast":
-        versions |= statsforecast_fits.library_versions()
-    return {
-        "code_version": known.code_version,
-        "library_versions": versions,
-        "data_hash": data_hash(y),
-        "config_hash": config_hash(config),
-        "seed": known.seed,
-    }

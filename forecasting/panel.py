@@ -11,8 +11,7 @@ import numpy as np
 from clinical.vitals import VitalSpec
 from forecasting.config import EngineConfig
 from forecasting.grid import require_utc_hour
-from forecasting.members import MIN_WINDOW
-from forecasting.types import FloatArray, GridError, IntArray
+from forecasting.types import FloatArray, GridError
 
 Result = TypeVar("Result")
 
@@ -70,28 +69,3 @@ class Panel:
             return [work(rows) for rows in slices]
         with ThreadPoolExecutor(max_workers=threads) as workers:
             return list(workers.map(work, slices))
-
-
-def first_observed(y: FloatArray) -> IntArray:
-    """Index of each row's first observed hour, (S,); n where there is none."""
-    known = ~np.isnan(y)
-    first = known.argmax(axis=1) if y.shape[1] else np.zeros(y.shape[0], dtype=np.int64)
-    return np.where(known.any(axis=1), first, y.shape[1]).astype(np.int64)
-
-
-def unread(y: FloatArray) -> IntArray:
-    """Hours after each row's last observed one, (S,); n where there is none."""
-    known = ~np.isnan(y[:, ::-1])
-    ages = known.argmax(axis=1) if y.shape[1] else np.zeros(y.shape[0], dtype=np.int64)
-    return np.where(known.any(axis=1), ages, y.shape[1]).astype(np.int64)
-
-
-def holdbacks(y: FloatArray, config: EngineConfig) -> IntArray:
-    """Hours at the end of each row of `y` (S, n) that parameters of heavy members do not see.
-
-    `calibration_hours`, a third of a history shorter than three times that, nothing of one below
-    MIN_WINDOW. A history begins at its first observed hour.
-    """
-    lengths = y.shape[1] - first_observed(y)
-    held = np.minimum(config.calibration_hours, lengths // 3)
-    return np.where(lengths < MIN_WINDOW, 0, held).astype(np.int64)

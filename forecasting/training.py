@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from forecasting import fitting, stacks
-from forecasting.config import LIGHT, config_hash
+from forecasting.config import LIGHT
 from forecasting.documents import Document, GridFacts, document_id, dumps, hour_text
 from forecasting.fitting import FitWindow, Found
 from forecasting.grid import data_hash
 from forecasting.kernels.search import Fits
-from forecasting.members import Provenance
 from forecasting.native import NATIVE, Row, Rows
 from forecasting.panel import Panel
 from forecasting.policy import NO_EARLIER, REFIT, SEARCH, MadeBy, Plan, searched_at
+from forecasting.provenance import Provenance
 from forecasting.stacks import Stack
 from forecasting.types import FitRefused, Values
 from forecasting.weighing import weigh_panel
@@ -91,19 +91,13 @@ def train_panel(panel: Panel, plans: Sequence[Mapping[str, Plan]], *,
     elsewhere; `absent` the reasons of members that are neither. The result depends neither on
     `threads` nor on the order or company of the series.
     """
-    known = _known(provenance, panel)
+    known = provenance.told(panel.config)
 
     def chunk(rows: slice) -> list[TrainedSeries]:
         return _train_chunk(panel.part(rows), plans[rows], given[rows], absent[rows], known,
                             provenance)
 
     return [each for part in panel.chunked(chunk, threads) for each in part]
-
-
-def _known(provenance: Provenance, panel: Panel) -> Values:
-    return {"code_version": provenance.code_version, "seed": provenance.seed,
-            "library_versions": {"numpy": str(np.__version__)},
-            "config_hash": config_hash(panel.config)}
 
 
 def _train_chunk(panel: Panel, plans: Sequence[Mapping[str, Plan]],

@@ -7,14 +7,15 @@ import numpy as np
 
 from clinical.vitals import VitalSpec
 from forecasting import intervals, stacks
-from forecasting.config import BUCKETS, EngineConfig, config_hash
+from forecasting.config import BUCKETS, EngineConfig
 from forecasting.documents import ENSEMBLE, Document, GridFacts
 from forecasting.grid import data_hash
+from forecasting.history import first_observed, holdbacks, unread
 from forecasting.intervals import Calibration
 from forecasting.kernels import pool
-from forecasting.members import Provenance
 from forecasting.native_light import daily_pattern
-from forecasting.panel import Panel, first_observed, holdbacks, unread
+from forecasting.panel import Panel
+from forecasting.provenance import Provenance
 from forecasting.stacks import Stack
 from forecasting.types import BoolArray, FloatArray, IntArray, Values
 from forecasting.weights import (
@@ -58,9 +59,7 @@ def weigh_panel(panel: Panel, models: Sequence[Stack], *, absent: Sequence[Mappi
     series has at least one model and one observed hour. `absent` are the reasons of the others.
     """
     found = _weighed(panel, models)
-    versions = {"numpy": str(np.__version__)}
-    known = {"code_version": provenance.code_version, "seed": provenance.seed,
-             "library_versions": versions, "config_hash": config_hash(panel.config)}
+    known = provenance.told(panel.config)
     missing = np.isnan(panel.y).sum(axis=1)
     return [
         Document(

@@ -19,7 +19,8 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from forecasting.config import EngineConfig
 from forecasting.documents import Document
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
+from forecasting.provenance import Provenance
 from forecasting.types import FitRefused, FloatArray
 
 FITTED: Literal["fitted"] = "fitted"

@@ -17,6 +17,7 @@ from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from forecasting import members
 from forecasting.config import EngineConfig
 from forecasting.documents import document_id, dumps
+from forecasting.provenance import Provenance
 from registry import tables
 from registry.database import Connection, transaction
 from registry.forecasts import (
@@ -217,7 +218,7 @@ def _member_documents(conn: Connection, panel: HourlyPanel) -> None:
         for member in WITH_DOCUMENTS:
             document = members.fit(
                 member, y[first:], start=panel.start + first * HOUR,
-                config=EngineConfig(members=(member,)), provenance=members.Provenance(
+                config=EngineConfig(members=(member,)), provenance=Provenance(
                     code_version="test"))
             text = dumps(document)
             name = document_id(text)

@@ -18,7 +18,8 @@ from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY
 from forecasting.documents import Document
 from forecasting.ensemble import Stored, fit_ensemble
-from forecasting.members import Provenance, forecast
+from forecasting.members import forecast
+from forecasting.provenance import Provenance
 from forecasting.workers import FitTask, fit_many
 from registry.database import transaction
 from registry.panels import HourlyPanel, read_panels

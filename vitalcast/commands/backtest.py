@@ -87,7 +87,7 @@ def _whole_numbers(option: str, text: str) -> tuple[int, ...]:
 def _run(windows: "Sequence[held_out.Window]", config: EngineConfig, workers: int,
          timeout_s: float) -> "list[held_out.WindowResult]":
     from forecasting import backtest as held_out
-    from forecasting.members import Provenance
+    from forecasting.provenance import Provenance
 
     provenance = Provenance(code_version=version("vitalcast"))
     results = []

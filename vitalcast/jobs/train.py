@@ -19,9 +19,9 @@ from clinical.vitals import FORECAST_VITALS, SPECS
 from forecasting.config import HEAVY, LIGHT, EngineConfig
 from forecasting.documents import ENSEMBLE, Document, readable
 from forecasting.drift import drifted
-from forecasting.members import Provenance
 from forecasting.panel import Panel
 from forecasting.policy import REFIT, SEARCH, Plan, plan
+from forecasting.provenance import Provenance
 from forecasting.training import Outcome, train_panel
 from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
 from registry.database import Connection, transaction

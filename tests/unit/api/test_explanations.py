@@ -12,6 +12,7 @@ from api.explanations import NOT_STORED, Explained, explain_forecasts
 from forecasting import members
 from forecasting.config import EngineConfig
 from forecasting.documents import dumps
+from forecasting.provenance import Provenance
 from registry.views import LOCAL, Champion, Forecast, Hour, StoredModel
 
 HOUR = timedelta(hours=1)
@@ -48,7 +49,7 @@ class Stored:
 def document(member: str) -> str:
     return dumps(members.fit(
         member, READ[:FITTED], start=START, config=EngineConfig(members=(member,)),
-        provenance=members.Provenance(code_version="test")))
+        provenance=Provenance(code_version="test")))
 
 
 def explained(documents: Mapping[str, str], said: Mapping[str, Any], **more: Any) -> Explained:

@@ -12,6 +12,7 @@ from clinical.vitals import SPECS, Vital
 from forecasting import members
 from forecasting.config import EngineConfig
 from forecasting.explain import Explanation, explain
+from forecasting.provenance import Provenance
 from registry.views import Champion, Forecast
 
 CUTOFF = datetime(2026, 11, 20, tzinfo=UTC)
@@ -22,7 +23,7 @@ def explanation(swing: float) -> Explanation:
     document = members.fit(
         "hour_of_day", np.tile(37 + swing * DAY, 7), start=datetime(2026, 11, 13, tzinfo=UTC),
         config=EngineConfig(members=("hour_of_day",)),
-        provenance=members.Provenance(code_version="test"))
+        provenance=Provenance(code_version="test"))
     return explain(document, SPECS[Vital.BODY_TEMPERATURE])
 
 

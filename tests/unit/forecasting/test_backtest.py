@@ -9,7 +9,7 @@ import pytest
 
 from forecasting.backtest import Window, cut, run
 from forecasting.config import EngineConfig
-from forecasting.members import Provenance
+from forecasting.provenance import Provenance
 from tests.reference import series
 from vitalcast.frames import read_windows
 

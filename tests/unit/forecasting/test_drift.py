@@ -9,9 +9,10 @@ import pytest
 from forecasting.config import EngineConfig
 from forecasting.documents import Document, hour_text
 from forecasting.drift import drifted
-from forecasting.members import Provenance, fit, forecast, refit, update
+from forecasting.members import fit, forecast, refit, update
 from forecasting.panel import Panel
 from forecasting.policy import Policy
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 
 CONFIG = EngineConfig(members=("theta",))

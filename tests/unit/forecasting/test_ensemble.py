@@ -18,7 +18,8 @@ from forecasting.ensemble import (
     fit_ensemble,
     forecast_ensemble,
 )
-from forecasting.members import Provenance, fit, update
+from forecasting.members import fit, update
+from forecasting.provenance import Provenance
 from forecasting.types import ConfigError, FitRefused, FloatArray
 from forecasting.weighing import rolling_origins
 from tests.reference import series

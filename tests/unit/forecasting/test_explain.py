@@ -14,6 +14,7 @@ from forecasting.decompose import by_hour_of_day, parts
 from forecasting.documents import Document, GridFacts
 from forecasting.explain import Explanation, explain, leading, shares
 from forecasting.phrases import structure
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from forecasting.wording import Told, sentences
 
@@ -32,7 +33,7 @@ def hours(swing: float = SWING, noise: float = 1.0, slope_per_day: float = 0.0) 
 
 def fitted(member: str, y: FloatArray) -> Document:
     return members.fit(member, y, start=START, config=EngineConfig(members=(member,)),
-                       provenance=members.Provenance(code_version="test"))
+                       provenance=Provenance(code_version="test"))
 
 
 def made(member: str, structure: Any, parameters: Any, state: Any, **more: Any) -> Document:

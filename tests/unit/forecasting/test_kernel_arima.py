@@ -24,6 +24,7 @@ from forecasting.kernels.arima_terms import (
 )
 from forecasting.kernels.search import CAPPED, EVALUATIONS, FITTED, Fits
 from forecasting.native import NATIVE, Rows
+from forecasting.provenance import Provenance
 from forecasting.types import FitRefused, Fitted, FloatArray
 from tests.reference import seasonal_arima, series
 from tests.reference.fits import fitted, refitted
@@ -135,7 +136,7 @@ def test_orders_that_the_kernel_cannot_hold_are_refused() -> None:
 def test_the_document_is_small_and_the_same_each_time() -> None:
     y, config = series.rhythm(n=336, gaps=0.05), EngineConfig(engines={"arima": "native"})
     texts = {dumps(members.fit("arima", y, start=series.START, config=config,
-                               provenance=members.Provenance(code_version="t")))
+                               provenance=Provenance(code_version="t")))
              for _ in range(2)}
     text = texts.pop()
     assert not texts and len(text) < 2300

@@ -10,7 +10,8 @@ import pytest
 from forecasting import library
 from forecasting.config import LIBRARY, REFUSED, EngineConfig
 from forecasting.documents import dumps, loads
-from forecasting.members import Provenance, fit, forecast, update
+from forecasting.members import fit, forecast, update
+from forecasting.provenance import Provenance
 from forecasting.recursions import MEMBERS
 from forecasting.statsforecast_fits import run
 from forecasting.types import ConfigError, FitRefused, Fitted, FloatArray

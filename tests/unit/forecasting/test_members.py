@@ -11,15 +11,8 @@ import pytest
 from forecasting.config import KNOWN_MEMBERS, EngineConfig, config_hash
 from forecasting.documents import Document, dumps, loads
 from forecasting.grid import data_hash
-from forecasting.members import (
-    Provenance,
-    fit,
-    forecast,
-    holdback_hours,
-    refit,
-    rolling_paths,
-    update,
-)
+from forecasting.members import fit, forecast, refit, rolling_paths, update
+from forecasting.provenance import Provenance
 from forecasting.recursions import MEMBERS
 from forecasting.types import FitRefused, FloatArray, GridError
 from tests.reference import series
@@ -199,10 +192,6 @@ def test_gaps_at_both_ends_are_filtered_not_fitted() -> None:
 def test_an_infinite_reading_is_an_error_of_the_caller() -> None:
     with pytest.raises(GridError, match="hour 2 of the series is infinite"):
         fitted("last_value", np.array([1.0, 2.0, np.inf]))
-
-
-def test_half_of_a_short_window_is_never_held_back() -> None:
-    assert [holdback_hours(n, CONFIG) for n in (0, 43, 44, 120, 336)] == [0, 0, 14, 40, 96]
 
 
 @pytest.mark.parametrize("hours", [30, 36, 43, 44, 60])

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.config import EngineConfig
-from forecasting.members import holdback_hours
-from forecasting.panel import CHUNK, Panel, first_observed, holdbacks
+from forecasting.panel import CHUNK, Panel
 from forecasting.types import FloatArray, GridError
 from tests.reference import series
 
@@ -12,20 +11,6 @@ CONFIG = EngineConfig()
 
 def a_panel(y: FloatArray) -> Panel:
     return Panel(start=series.START, y=y, config=CONFIG, vital=None)
-
-
-def test_a_history_begins_at_its_first_observed_hour() -> None:
-    y = np.full((4, 336), 70.0)
-    y[1, :100], y[2], y[3, 50:] = np.nan, np.nan, np.nan
-    assert first_observed(y).tolist() == [0, 100, 336, 0]
-    assert holdbacks(y, CONFIG).tolist() == [holdback_hours(n, CONFIG) for n in (336, 236, 0, 336)]
-    assert first_observed(y[:, :0]).tolist() == [0] * 4
-
-
-def test_half_of_a_short_history_is_never_held_back() -> None:
-    y = np.full((2, 48), 70.0)
-    y[1, :5] = np.nan
-    assert holdbacks(y, CONFIG).tolist() == [16, 0]
 
 
 def test_hours_that_no_fit_can_take_are_refused() -> None:

@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from forecasting.config import HEAVY, EngineConfig
 from forecasting.documents import dumps, loads
 from forecasting.ensemble import fit_ensemble, forecast_ensemble
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
+from forecasting.provenance import Provenance
 hours, start = np.arange(168), datetime(2026, 1, 5, tzinfo=UTC)
 y = 70 + 8 * np.sin(2 * np.pi * hours / 24) + np.random.default_rng(1).normal(0, 2, hours.size)
 config, made_by = EngineConfig(), Provenance(code_version="test")

@@ -16,10 +16,11 @@ from forecasting.documents import document_id, dumps, loads
 from forecasting.ensemble import Stored, fit_ensemble, forecast_ensemble, forecast_panel
 from forecasting.fitting import fit_window
 from forecasting.kernels.search import NO_FIT, Fits
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
 from forecasting.native import NATIVE
 from forecasting.panel import Panel
 from forecasting.policy import Plan
+from forecasting.provenance import Provenance
 from forecasting.training import TrainedSeries, train_panel
 from forecasting.types import FloatArray
 from tests.reference import series

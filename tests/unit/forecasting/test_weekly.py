@@ -8,9 +8,10 @@ import pytest
 
 from forecasting.config import EngineConfig, least_hours, long_season
 from forecasting.documents import dumps, loads
-from forecasting.members import Provenance, fit, forecast, update
+from forecasting.members import fit, forecast, update
 from forecasting.native import NATIVE, Rows
 from forecasting.native_rows import numbers
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from forecasting.weekly import contrast
 

@@ -5,9 +5,9 @@ import pytest
 
 from forecasting.config import LIGHT, EngineConfig
 from forecasting.ensemble import Stored, forecast_panel
-from forecasting.members import Provenance
 from forecasting.panel import Panel
 from forecasting.policy import Plan
+from forecasting.provenance import Provenance
 from forecasting.training import TrainedSeries, train_panel
 from forecasting.types import FloatArray
 from forecasting.weighing import telling_origins

@@ -14,7 +14,8 @@ import pytest
 
 from forecasting.config import EngineConfig
 from forecasting.documents import dumps
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from forecasting.workers import FAILED, FITTED, TIMEOUT, TOO_LITTLE_DATA, FitTask, fit_many
 from tests.reference import series
@@ -103,7 +104,7 @@ UNGUARDED = """
 import sys
 from tests.reference import series
 from forecasting.config import EngineConfig
-from forecasting.members import Provenance
+from forecasting.provenance import Provenance
 from forecasting.workers import FitTask, fit_many
 task = FitTask(key=1, member="profile", y=series.rhythm(), start=series.START,
                config=EngineConfig(), provenance=Provenance(code_version="test"))

@@ -10,7 +10,8 @@ from clinical.vitals import Vital
 from forecasting.config import BUCKETS, DEFAULT_MEMBERS
 from forecasting.documents import Document
 from forecasting.ensemble import Stored, fit_ensemble
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
+from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from registry.forecasts import ForecastRow
 from registry.panels import HourlyPanel

@@ -10,7 +10,8 @@ import pytest
 from clinical.vitals import Vital
 from forecasting.config import EngineConfig
 from forecasting.documents import document_id, dumps
-from forecasting.members import Provenance, fit
+from forecasting.members import fit
+from forecasting.provenance import Provenance
 from forecasting.workers import FitOutcome, FitTask, Status
 from registry.models import FitRow, StoredDocument
 from registry.panels import HourlyPanel
