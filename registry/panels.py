@@ -41,6 +41,16 @@ CROSS JOIN LATERAL (
       AND r.statistic IN ('instant', 'mean')
     OFFSET 0) AS o"""
 
+# Readings that cannot be, as flagged: few, so that a query of their own costs the other nothing.
+_KEPT_OUT = """
+SELECT CAST((p.position - 1) * %(count)s + v.position - 1 AS integer),
+       f.effective_start, CAST(f.value AS double precision)
+FROM unnest(CAST(%(patients)s AS text[])) WITH ORDINALITY AS p (patient_id, position)
+CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)
+JOIN quality_flags f ON f.patient_id = p.patient_id AND f.vital = v.vital
+WHERE f.effective_start >= %(start)s AND f.effective_start < %(end)s
+  AND f.keeps_out AND f.cleared_at IS NULL"""
+
 # A row of PostgreSQL's binary COPY: the number of fields, then each field's length and bytes.
 _ROW = np.dtype([("fields", ">i2"), ("n1", ">i4"), ("series", ">i4"), ("n2", ">i4"),
                  ("time_us", ">i8"), ("n3", ">i4"), ("value", ">f8")])
@@ -87,7 +97,7 @@ def read_panels(
     """The panel of each vital of which any of the patients has a reading in [start, end).
 
     `start` and `end` are full hours, UTC. Samples and intervals of accepted quality, instants
-    and means: a nightly average is no reading of an hour.
+    and means, without those that a flag keeps out: a nightly average is no reading of an hour.
     """
     hours = (end - start) // _HOUR
     parts = [
@@ -107,13 +117,26 @@ def read_panels(
 
 def _readings(conn: Connection, patients: Sequence[str], vitals: Sequence[str], start: datetime,
               end: datetime) -> npt.NDArray[Any]:
-    copied = copy_out(conn, _READINGS, {
-        "patients": list(patients), "vitals": [str(vital) for vital in vitals],
-        "count": len(vitals), "start": start, "end": end})
+    asked = {"patients": list(patients), "vitals": [str(vital) for vital in vitals],
+             "count": len(vitals), "start": start, "end": end}
+    rows, kept_out = (_rows(conn, query, asked) for query in (_READINGS, _KEPT_OUT))
+    rows = rows[np.isfinite(rows["value"])]
+    return _without(rows, kept_out) if kept_out.size else rows
+
+
+def _rows(conn: Connection, query: str, asked: dict[str, Any]) -> npt.NDArray[Any]:
+    copied = copy_out(conn, query, asked)
     rows: npt.NDArray[Any] = np.frombuffer(
         copied[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES], dtype=_ROW)
-    usable: npt.NDArray[Any] = rows[np.isfinite(rows["value"])]
-    return usable
+    return rows
+
+
+def _without(rows: npt.NDArray[Any], kept_out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The rows but those of the same series, time and value as one that is kept out."""
+    out = {one.item() for one in kept_out[["series", "time_us", "value"]]}
+    maybe = np.flatnonzero(np.isin(rows["time_us"], kept_out["time_us"]))
+    gone = [i for i in maybe.tolist() if rows[["series", "time_us", "value"]][i].item() in out]
+    return np.delete(rows, gone)
 
 
 def _summed(rows: npt.NDArray[Any], count: int, start: datetime, hours: int) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The read side's SQL, in one place. `:viewer` null is the local command line; see `Access`."""
 
+from registry.readings import KEPT_OUT
+
 # ruff: noqa: S608 -- put together from the constants of this file; values are always parameters
 
 # A doctor's patients are those in `care`, a service reads all, an operator models alone. The role
@@ -12,9 +14,10 @@ _ALLOWED = """(CAST(:viewer AS text) IS NULL OR EXISTS (
 _VISIBLE = _ALLOWED.format(roles="'service'")
 _MODELS_VISIBLE = _ALLOWED.format(roles="'service', 'operator'")
 
-# What is forecast from, as in `registry.observations`: no nightly averages, accepted quality.
-_GRIDDED = """o.granularity IN ('sample', 'interval') AND o.quality = 'ok'
-    AND o.statistic IN ('instant', 'mean')"""
+# What is forecast from, as in `registry.panels`: no nightly averages, accepted quality, nothing
+# that a flag keeps out.
+_GRIDDED = f"""o.granularity IN ('sample', 'interval') AND o.quality = 'ok'
+    AND o.statistic IN ('instant', 'mean') AND NOT {KEPT_OUT.format("o")}"""
 
 _FORECAST_COLUMNS = """f.vital, f.cutoff, f.horizon, f.document_id, f.reason, f.point,
     f.lower_50, f.upper_50, f.lower_80, f.upper_80, f.lower_95, f.upper_95,

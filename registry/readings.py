@@ -16,8 +16,17 @@ _SERIES = """
 FROM unnest(CAST(%(patients)s AS text[])) AS p (patient_id)
 CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)"""
 
-_IN_WINDOW = """FROM observations r
-    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND r.quality = 'ok'
+# Time and value name the reading well enough: the index that is read has no key.
+KEPT_OUT = """EXISTS (
+        SELECT 1 FROM quality_flags f
+        WHERE f.patient_id = {0}.patient_id AND f.vital = {0}.vital
+          AND f.effective_start = {0}.effective_start AND f.value = {0}.value
+          AND f.keeps_out AND f.cleared_at IS NULL)"""
+
+_ACCEPTED = f"r.quality = 'ok' AND NOT {KEPT_OUT.format('r')}"
+
+_IN_WINDOW = f"""FROM observations r
+    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND {_ACCEPTED}
       AND r.effective_start >= %(since)s AND r.effective_start < %(until)s"""
 
 _MOMENTS = f"""SELECT r.value, r.effective_start, r.context, r.granularity {_IN_WINDOW}
@@ -54,7 +63,7 @@ CROSS JOIN LATERAL (
     GROUP BY 1 OFFSET 0) AS d
 CROSS JOIN LATERAL (
     SELECT r.value FROM observations r
-    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND r.quality = 'ok'
+    WHERE r.patient_id = p.patient_id AND r.vital = v.vital AND {_ACCEPTED}
       AND r.effective_start = d.last_start AND r.context <> 'active'
       AND {_CIVIL_DATE} = d.civil_date
     ORDER BY r.value DESC LIMIT 1) AS o
