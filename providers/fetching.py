@@ -26,6 +26,7 @@ from providers.errors import (
 )
 from providers.http import Answer, Session
 from providers.observation import NaiveTimeError, Observation, Parsed, Provider, Refusal
+from providers.signals import Signals, devices_of, moments_of
 
 TRAILING_REREAD = timedelta(hours=72)
 """How far behind the cursor is read again, because wearables deliver late."""
@@ -135,6 +136,9 @@ class Client(Protocol):
         Raises ProviderError.
         """
 
+    def signals(self, as_of: datetime) -> Signals:
+        """Syncs and wear up to `as_of`; what the vendor does not tell is named in `unknown`."""
+
     def close(self) -> None:
         """Give the connections back."""
 
@@ -152,6 +156,7 @@ class VendorClient(ABC):
         self._session = session
         self.resources = resources
         self._syncs: dict[datetime, datetime | None] = {}
+        self._devices: dict[datetime, list[Parsed]] = {}
 
     def fetch(self, request: FetchRequest) -> FetchResult:
         """See `Client.fetch`."""
@@ -173,6 +178,26 @@ class VendorClient(ABC):
             self._syncs[as_of] = self._ask_last_sync(as_of)
         return self._syncs[as_of]
 
+    def signals(self, as_of: datetime) -> Signals:
+        """See `Client.signals`; the devices' answer is that of `last_sync`."""
+        pages: list[Parsed] = []
+        unknown = []
+        for what, ask in (("devices", self._told_devices), ("wear", self._ask_wear)):
+            try:
+                pages += ask(as_of)
+            except ProviderError as error:
+                unknown.append(f"{what}: {error.reason}")
+        return Signals(devices=devices_of(pages), worn=moments_of(pages, "worn"),
+                       charging=moments_of(pages, "charging"), unknown=tuple(unknown))
+
+    def _told_devices(self, as_of: datetime) -> list[Parsed]:
+        self.last_sync(as_of)
+        return self._devices[as_of]
+
+    def _ask_wear(self, as_of: datetime) -> Sequence[Parsed]:  # noqa: ARG002 -- where there is any
+        """Pages whose `figures["worn"]` are moments of wear. Raises ProviderError."""
+        return ()
+
     def close(self) -> None:
         """See `Client.close`."""
         self._session.close()
@@ -187,7 +212,10 @@ class VendorClient(ABC):
 
     @abstractmethod
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:
-        """The vendor's own word on the last sync. Raises ProviderError."""
+        """The vendor's own word on the last sync; keeps its pages in `_devices`.
+
+        Raises ProviderError.
+        """
 
 
 def walk(ask: Callable[[str | None], Answer], parse: Callable[[Any], Parsed],
@@ -200,7 +228,8 @@ def walk(ask: Callable[[str | None], Answer], parse: Callable[[Any], Parsed],
     seen: set[str] = set()
     repeats = 0
     while True:
-        page = _page(ask(token), parse, end)
+        answer = ask(token)
+        page = read_page(answer.body, answer.document, parse, end)
         yield page
         token = page.parsed.next_page
         if page.problem or token is None:
@@ -209,6 +238,51 @@ def walk(ask: Callable[[str | None], Answer], parse: Callable[[Any], Parsed],
         if repeats > _MOST_REPEATS or len(seen) >= _MOST_PAGES:
             raise SchemaError("paging does not come to an end")
         seen.add(token)
+
+
+def understood(pages: Sequence[Page]) -> list[Parsed]:
+    """What pages hold. SchemaError when one was not understood."""
+    if problem := pages[-1].problem:
+        raise problem
+    return [page.parsed for page in pages]
+
+
+def read_page(body: bytes, document: Any, parse: Callable[[Any], Parsed],
+              end: datetime | None) -> Page:
+    """What a body says, given as the document that `parse` takes; no `end` withholds nothing."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    try:
+        parsed = parse(document)
+    except SchemaError as error:
+        refusal = Refusal(record="page", reason=str(error))
+        return Page(body=body, sha256=sha256, parsed=Parsed(refused=(refusal,)), problem=error)
+    withheld = [] if end is None else [
+        one for one in parsed.observations if not over_by(one, end)]
+    if end is not None and withheld:
+        kept = [one for one in parsed.observations if over_by(one, end)]
+        parsed = replace(parsed, observations=kept)
+    return Page(body=body, sha256=sha256, parsed=parsed, withheld=withheld)
+
+
+def discrepancy(pages: Sequence[Page]) -> SchemaError | None:
+    """Why pages are of a changed format (a unit, a type), None for at most some odd records.
+
+    More is refused than understood: of all, or of one vital among several that come together. A few
+    odd ones of a vital that is seldom measured are no proof: the cursor would stand for a
+    thermometer that lay in the sun.
+    """
+    if problem := next((page.problem for page in pages if page.problem), None):
+        return problem
+    refused = [refusal for page in pages for refusal in page.parsed.refused]
+    understood = sum(len(page.parsed.observations) + len(page.withheld) for page in pages)
+    if len(refused) > understood:
+        return SchemaError(f"{len(refused)} records refused, {understood} understood; "
+                           f"the first: {refused[0].record}, {refused[0].reason}", http_status=200)
+    for vital, count in Counter(one.vital for one in refused if one.vital).items():
+        if count >= CHANGED_FROM and count > _count(pages, vital):
+            return SchemaError(f"{count} records of {vital} refused, fewer understood: a changed "
+                               "unit or type", http_status=200)
+    return None
 
 
 def last_sync_of(pages: Sequence[Page]) -> datetime | None:
@@ -249,29 +323,13 @@ def over_by(observation: Observation, end: datetime) -> bool:
     return observation.effective_start < end and observation.effective_end <= end
 
 
-def _page(answer: Answer, parse: Callable[[Any], Parsed], end: datetime) -> Page:
-    sha256 = hashlib.sha256(answer.body).hexdigest()
-    try:
-        parsed = parse(answer.document)
-    except SchemaError as error:
-        refusal = Refusal(record="page", reason=str(error))
-        return Page(body=answer.body, sha256=sha256, parsed=Parsed(refused=(refusal,)),
-                    problem=error)
-    withheld = [one for one in parsed.observations if not over_by(one, end)]
-    if withheld:
-        kept = [one for one in parsed.observations if over_by(one, end)]
-        parsed = replace(parsed, observations=kept)
-    return Page(body=answer.body, sha256=sha256, parsed=parsed, withheld=withheld)
-
-
 def _collected(request: FetchRequest, pages: Iterator[Page]) -> FetchResult:
     read: list[Page] = []
     try:
         for page in pages:
             read.append(page)
-            if page.problem:
-                raise page.problem
-        _refuse_discrepancy(read)
+        if problem := discrepancy(read):
+            raise problem
     except ProviderError as error:
         return FetchResult(
             resource=request.resource, outcome=_outcome(error), pages=tuple(read),
@@ -288,23 +346,6 @@ def _outcome(error: ProviderError) -> Outcome:
     return Outcome.NOT_ENTITLED if isinstance(error, _NOT_ENTITLED) else Outcome.FETCH_FAILED
 
 
-def _refuse_discrepancy(pages: Sequence[Page]) -> None:
-    """More refused than understood is a changed format (a unit, a type), not odd records.
-
-    Also of one vital among several that come together. A few odd ones of a vital that is seldom
-    measured are no proof: the cursor would stand for a thermometer that lay in the sun.
-    """
-    refused = [refusal for page in pages for refusal in page.parsed.refused]
-    understood = sum(len(page.parsed.observations) + len(page.withheld) for page in pages)
-    if len(refused) > understood:
-        raise SchemaError(f"{len(refused)} records refused, {understood} understood; "
-                          f"the first: {refused[0].record}, {refused[0].reason}", http_status=200)
-    for vital, count in Counter(one.vital for one in refused if one.vital).items():
-        if count >= CHANGED_FROM and count > _understood(pages, vital):
-            raise SchemaError(f"{count} records of {vital} refused, fewer understood: a changed "
-                              "unit or type", http_status=200)
-
-
-def _understood(pages: Sequence[Page], vital: Vital) -> int:
+def _count(pages: Sequence[Page], vital: Vital) -> int:
     return sum(one.vital is vital for page in pages
                for one in chain(page.parsed.observations, page.withheld))

@@ -6,7 +6,7 @@ as text. A page may be empty and still carry a token; the last page may be `{}`.
 document `health.v4`, revision 20261030. The API has no blood pressure.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -30,14 +30,16 @@ from providers.checks import (
     token_at,
     utc,
 )
-from providers.errors import NotLinked, ProviderError, RateLimited
+from providers.errors import NotLinked, ProviderError, RateLimited, SchemaError
 from providers.fetching import (
     DAY,
+    TRAILING_REREAD,
     FetchRequest,
     Page,
     VendorClient,
     last_sync_of,
     reread_from,
+    understood,
     walk,
     windows,
 )
@@ -52,9 +54,11 @@ from providers.observation import (
     Refusal,
     Statistic,
 )
+from providers.signals import latest
 
 _PAGE_SIZE = "10000"
 _MONTH_DAYS = 30
+_STEPS = "steps.interval.start_time"
 _METHODS = {"MANUAL": Method.MANUAL, "DERIVED": Method.DERIVED}
 _MOTIONS = {"ACTIVE": Context.ACTIVE, "SEDENTARY": Context.REST}
 
@@ -147,22 +151,45 @@ def parse_any_points(payload: Payload) -> Parsed:
 
 
 def parse_paired_devices(payload: Payload) -> Parsed:
-    """One page of devices; `figures["last_sync"]` is the latest sync of them, or None."""
+    """One page of devices; `figures["last_sync"]` is the latest sync of them, or None.
+
+    `figures["devices"]` has it by kind: tracker, scale or other.
+    """
     page = opened(payload, known=_DEVICE_KEYS, required=frozenset())
     devices = list_at(page, "pairedDevices") if "pairedDevices" in page else []
-    syncs: list[datetime] = []
+    syncs: list[tuple[str, datetime | None]] = []
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
             if not isinstance(device, dict):
                 raise OddError("not an object")
-            if "lastSyncTime" in device:
-                syncs.append(utc(device["lastSyncTime"]))
+            sync = utc(device["lastSyncTime"]) if "lastSyncTime" in device else None
+            syncs.append(((text_at(device, "deviceType") or "other").lower(), sync))
         except OddError as odd:
             refused.append(Refusal(record=f"pairedDevices[{index}]", reason=str(odd)))
     return Parsed(received=len(devices), refused=refused,
                   next_page=token_at(page, "nextPageToken"),
-                  figures={"last_sync": max(syncs, default=None)})
+                  figures={"last_sync": max((at for _, at in syncs if at), default=None),
+                           "devices": latest(syncs)})
+
+
+def parse_steps(payload: Payload) -> Parsed:
+    """One page of steps; `figures["worn"]` are the beginnings of its intervals.
+
+    The vendor lists an interval, with an explicit zero if need be, only while the device is worn.
+    SchemaError for an odd one: wear that cannot be read must not pass for none.
+    """
+    page = opened(payload, known=_LIST_KEYS, required=frozenset())
+    points = list_at(page, "dataPoints") if "dataPoints" in page else []
+    worn: list[datetime] = []
+    for index, point in enumerate(points):
+        try:
+            interval = object_at(object_at(point, "steps"), "interval")
+            worn.append(utc(interval.get("startTime")))
+        except OddError as odd:
+            raise SchemaError(f"dataPoints[{index}], {odd}") from None
+    return Parsed(received=len(points), next_page=token_at(page, "nextPageToken"),
+                  figures={"worn": worn})
 
 
 def judge(status: int, document: Any) -> ProviderError | None:
@@ -209,7 +236,19 @@ class GoogleHealthClient(VendorClient):
                                      {"pageToken": token} if token else {})
 
         pages = list(walk(ask, parse_paired_devices, as_of))
+        self._devices[as_of] = [page.parsed for page in pages]
         return last_sync_of(pages)
+
+    def _ask_wear(self, as_of: datetime) -> Sequence[Parsed]:
+        start = as_of - TRAILING_REREAD
+        asked = f'{_STEPS} >= "{_rfc3339(start)}" AND {_STEPS} < "{_rfc3339(as_of)}"'
+
+        def ask(token: str | None) -> Any:
+            params = {"filter": asked, "pageSize": _PAGE_SIZE}
+            return self._session.get("/v4/users/me/dataTypes/steps/dataPoints",
+                                     params | ({"pageToken": token} if token else {}))
+
+        return understood(list(walk(ask, parse_steps, as_of)))
 
 
 def _filters(kind: DataType, request: FetchRequest) -> Iterator[str]:

@@ -100,7 +100,10 @@ def parse_daily_readiness(payload: Payload) -> Parsed:
 
 
 def parse_ring_battery_level(payload: Payload) -> Parsed:
-    """`figures["last_sync"]` is the latest battery report: the ring has been synced since."""
+    """`figures["last_sync"]` is the latest battery report: the ring has been synced since.
+
+    `figures["charging"]` are the reports from the charger, where nobody wears it.
+    """
     page = _page(payload)
     moments: list[datetime] = []
     charging: list[datetime] = []
@@ -114,7 +117,8 @@ def parse_ring_battery_level(payload: Payload) -> Parsed:
             refused.append(Refusal(record=f"data[{index}]", reason=str(odd)))
     return Parsed(received=len(page["data"]), refused=refused,
                   next_page=token_at(page, "next_token"),
-                  figures={"last_sync": max(moments, default=None)})
+                  figures={"last_sync": max(moments, default=None), "charging": charging,
+                           "devices": {"ring": max(moments, default=None)}})
 
 
 PARSERS: dict[str, Callable[[Payload], Parsed]] = {
@@ -150,6 +154,7 @@ class OuraClient(VendorClient):
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:
         params = _between(as_of - _SYNC_DAYS * DAY, as_of)
         pages = list(self._walk("ring_battery_level", params, parse_ring_battery_level, as_of))
+        self._devices[as_of] = [page.parsed for page in pages]
         return last_sync_of(pages)
 
     def _walk(self, resource: str, params: dict[str, str], parse: Callable[[Payload], Parsed],

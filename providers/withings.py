@@ -125,9 +125,10 @@ class WithingsClient(VendorClient):
 
         return walk(ask, parse, request.end)
 
-    def _ask_last_sync(self, as_of: datetime) -> datetime | None:  # noqa: ARG002
+    def _ask_last_sync(self, as_of: datetime) -> datetime | None:
         answer = self._session.post("/v2/user", {"action": "getdevice"})
         parsed = parse_devices(answer.document)
+        self._devices[as_of] = [parsed]
         if parsed.refused:
             raise SchemaError(f"{parsed.refused[0].record}, {parsed.refused[0].reason}")
         sync: datetime | None = parsed.figures["last_sync"]

@@ -35,6 +35,7 @@ from providers.observation import (
     Refusal,
     Statistic,
 )
+from providers.signals import latest
 
 MEASURES = {
     9: Vital.DIASTOLIC_BP, 10: Vital.SYSTOLIC_BP, 11: Vital.HEART_RATE,
@@ -58,6 +59,8 @@ _AMBIGUOUS = 1
 _METHODS = {0: Method.DEVICE, 8: Method.DEVICE, 1: Method.AMBIGUOUS, 2: Method.MANUAL,
             4: Method.MANUAL, 5: Method.DEVICE, 7: Method.DEVICE, 15: Method.DEVICE}
 _MOST_DIGITS = 12
+_KINDS = {"Blood Pressure Monitor": "cuff", "Activity Tracker": "watch", "Sleep Monitor": "mat",
+          "Smart Connected Thermometer": "thermometer", "Scale": "scale"}
 _SEGMENT = frozenset({
     "startdate", "enddate", "state", "model", "model_id", "hash_deviceid", "deviceid", "hr", "rr",
     "snoring", "sdnn_1", "rmssd", "hrv_quality", "mvt_score", "chest_movement_rate",
@@ -156,20 +159,25 @@ def parse_sleep_summary(payload: Payload) -> Parsed:
 
 
 def parse_devices(payload: Payload) -> Parsed:
-    """`v2/user` action `getdevice`; `figures["last_sync"]` is the latest session, or None."""
+    """`v2/user` action `getdevice`; `figures["last_sync"]` is the latest session, or None.
+
+    `figures["devices"]` has it by kind of device.
+    """
     devices = list_at(_body(payload), "devices")
-    sessions: list[datetime] = []
+    sessions: list[tuple[str, datetime | None]] = []
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
             if not isinstance(device, dict):
                 raise OddError("not an object")
-            if device.get("last_session_date") is not None:
-                sessions.append(at_epoch(device["last_session_date"]))
+            last = device.get("last_session_date")
+            sessions.append((_KINDS.get(text_at(device, "type") or "", "other"),
+                             None if last is None else at_epoch(last)))
         except OddError as odd:
             refused.append(Refusal(record=f"devices[{index}]", reason=str(odd)))
     return Parsed(received=len(devices), refused=refused,
-                  figures={"last_sync": max(sessions, default=None)})
+                  figures={"last_sync": max((at for _, at in sessions if at), default=None),
+                           "devices": latest(sessions)})
 
 
 def _body(payload: Payload, known: Set[str] | None = None) -> dict[str, Any]:
