@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from providers.fetching import Page
 from providers.observation import Observation, Parsed, Provider, Refusal
+from registry.connections import lock_connection
 from registry.database import Connection, RegistryError
 from registry.observations import Saved, save_pages
 from registry.payloads import save_payloads, save_refusals
@@ -24,16 +25,17 @@ CHUNK = 20_000
 MOST_RAW_BYTES = 64 * 2**20
 """Larger files are named by their hash, and not kept."""
 
-_CONNECTION = """
-INSERT INTO connections (connection_id, patient_id, provider, provider_user_id, status)
-VALUES (:connection_id, :patient_id, :provider, :user_id, 'file')
-ON CONFLICT (connection_id) DO UPDATE SET
-    provider_user_id = coalesce(connections.provider_user_id, excluded.provider_user_id)
-RETURNING provider_user_id"""
+_OPEN = """
+INSERT INTO connections (connection_id, patient_id, provider, status)
+VALUES (:connection_id, :patient_id, :provider, 'file') ON CONFLICT (connection_id) DO NOTHING"""
 
 _OTHER = """
 SELECT 1 FROM connections WHERE provider = :provider AND provider_user_id = :user_id
     AND connection_id <> :connection_id"""
+
+_CLAIM = """
+UPDATE connections SET provider_user_id = coalesce(provider_user_id, :user_id)
+WHERE connection_id = :connection_id RETURNING provider_user_id"""
 
 _PATIENT = "SELECT birth_date FROM patients WHERE patient_id = :patient_id FOR NO KEY UPDATE"
 
@@ -52,26 +54,37 @@ class SourceFile:
     body: bytes | None
 
 
-def open_file_connection(
-    conn: Connection, patient_id: str, provider: Provider, *, user_id: str | None,
-    birth_date: date | None,
-) -> str:
-    """The connection that a file's readings hang on. WrongPatient where the file says otherwise."""
-    found = conn.execute(text(_PATIENT), {"patient_id": patient_id}).first()
-    if found is None:
+def open_file_connection(conn: Connection, patient_id: str, provider: Provider) -> str:
+    """The connection that a file's readings hang on. WrongPatient where there is no such patient.
+
+    Patient and connection are locked until the transaction ends: nobody else stores its readings.
+    """
+    if conn.execute(text(_PATIENT), {"patient_id": patient_id}).first() is None:
         raise WrongPatient(f"there is no patient {patient_id!r}: correct --patient, or add "
                            "--new-patient")
-    if birth_date and found.birth_date and birth_date != found.birth_date:
+    connection_id = f"{provider}:{patient_id}"
+    conn.execute(text(_OPEN), {"connection_id": connection_id, "patient_id": patient_id,
+                               "provider": provider.value})
+    lock_connection(conn, connection_id)
+    return connection_id
+
+
+def check_owner(conn: Connection, patient_id: str, provider: Provider, *, user_id: str | None,
+                birth_date: date | None = None) -> None:
+    """Keep the account that a file names with its connection. WrongPatient where the account, or
+    the date of birth, is not the patient's."""
+    born = conn.execute(text(_PATIENT), {"patient_id": patient_id}).scalar()
+    if birth_date and born and birth_date != born:
         raise WrongPatient("the date of birth in the file is not this patient's: whose file is it?")
-    asked = {"connection_id": f"{provider}:{patient_id}", "patient_id": patient_id,
-             "provider": str(provider), "user_id": user_id}
-    if user_id and conn.execute(text(_OTHER), asked).first():
+    if user_id is None:
+        return
+    asked = {"connection_id": f"{provider}:{patient_id}", "provider": provider.value,
+             "user_id": user_id}
+    if conn.execute(text(_OTHER), asked).first():
         raise WrongPatient("the account in the file is another patient's: correct --patient")
-    held = conn.execute(text(_CONNECTION), asked).scalar()
-    if user_id and held != user_id:
+    if conn.execute(text(_CLAIM), asked).scalar() != user_id:
         raise WrongPatient("the account in the file is not the one of this patient's earlier "
                            "readings from there: whose file is it?")
-    return str(asked["connection_id"])
 
 
 def save_source(conn: Connection, source: SourceFile) -> None:

@@ -14,6 +14,12 @@ INSERT INTO patients (patient_id, birth_date, pregnant) VALUES %s
 ON CONFLICT (patient_id) DO UPDATE SET birth_date = excluded.birth_date
 WHERE patients.birth_date IS DISTINCT FROM excluded.birth_date"""
 
+_ADD = "INSERT INTO patients (patient_id) VALUES (:patient_id) ON CONFLICT DO NOTHING"
+
+_BORN = """
+UPDATE patients SET birth_date = :birth_date
+WHERE patient_id = :patient_id AND birth_date IS NULL"""
+
 _IDS = "SELECT patient_id FROM patients ORDER BY patient_id"
 
 _LOAD = """
@@ -42,6 +48,16 @@ def save_patients(conn: Connection, patients: Sequence[Patient]) -> None:
     Pregnancy and SpO2 scale are what people entered since.
     """
     execute_rows(conn, _SAVE, [(one.patient_id, one.birth_date, one.pregnant) for one in patients])
+
+
+def add_patient(conn: Connection, patient_id: str) -> None:
+    """Store a patient of whom nothing else is known; one who is there already stays as they are."""
+    conn.execute(text(_ADD), {"patient_id": patient_id})
+
+
+def set_birth_date(conn: Connection, patient_id: str, birth_date: date) -> None:
+    """Keep when a patient was born, unless that is known."""
+    conn.execute(text(_BORN), {"patient_id": patient_id, "birth_date": birth_date})
 
 
 def patient_ids(conn: Connection) -> list[str]:

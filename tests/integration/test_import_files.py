@@ -2,20 +2,22 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from providers.imports import FORMATS
+from providers.imports import FORMATS, Item
 from registry.database import transaction
-from registry.file_imports import CHUNK
-from registry.patients import Patient, save_patients
+from registry.file_imports import CHUNK, WrongPatient
+from registry.patients import Patient, load_patients, save_patients
 from tests.reference.imports_expected import EXPECTED
 from vitalcast.cli import app
 from vitalcast.jobs.importing import Import, import_readings
@@ -173,6 +175,76 @@ def test_a_new_patient_is_added_with_the_readings_or_not_at_all(
         with transaction(engine) as conn:
             found = conn.execute(text("SELECT 1 FROM patients WHERE patient_id = 'new'")).first()
         assert (found is not None) is known
+
+
+def test_a_dry_run_streams_what_a_long_file_holds(tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    odd = '<Record type="HKQuantityTypeIdentifierHeartRate" unit="Hz" value="1"/>'
+    file.write_bytes(long_export(30, end=f"{odd}\n{odd}\n</HealthData>"))
+    words = ["import", "apple-health", str(file), "--patient", "nobody", "--dry-run"]
+    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert [one["value"] for one in told["observations"]] == [60 + i for i in range(30)]
+    assert [one["record"] for one in told["refused"]] == ["Record[30]", "Record[31]"]
+    shown = CliRunner().invoke(app, words).stdout
+    assert "30 readings, 2 records refused" in shown
+    assert "10 more" in shown
+    assert "Record[31]" in shown
+
+
+def test_nothing_is_shown_of_a_file_that_is_refused_at_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    file.write_bytes(long_export(30, end="<Record"))
+    result = CliRunner().invoke(app, ["import", "apple-health", str(file), "--patient", "nobody",
+                                      "--dry-run", "--json"])
+    assert result.exit_code != 0
+    told = json.loads(result.stdout)
+    assert told["observations"] == []
+    assert [one["record"] for one in told["refused"]] == ["file"]
+
+
+def test_a_file_is_parsed_once_and_of_one_person(system: System, engine: Engine) -> None:
+    def records(*users: str) -> bytes:
+        return json.dumps({"bloodPressures": [
+            {"userId": user, "summaryId": str(place), "systolic": 120, "diastolic": 80,
+             "pulse": 60, "measurementTimeInSeconds": 1781643600 + place}
+            for place, user in enumerate(users)]}).encode()
+
+    reads: list[bytes] = []
+
+    def read(file: BinaryIO, zone: ZoneInfo | None) -> Iterator[Item]:
+        reads.append(file.read(1))
+        file.seek(0)
+        return FORMATS["garmin"].read(file, zone)
+
+    def stored(data: bytes) -> dict[str, Any]:
+        return import_readings(system, Import(
+            name="garmin", format=replace(FORMATS["garmin"], read=read), file=io.BytesIO(data),
+            zone=None, patient_id="p1"))
+
+    before = dump(engine)
+    with pytest.raises(WrongPatient, match="several people"):
+        stored(records("u1", "u1", "u2"))
+    assert dump(engine) == before
+    assert stored(records("u1", "u1"))["inserted"] == 6
+    assert len(reads) == 2
+
+
+def test_a_patient_who_is_there_already_is_no_new_one(
+        run: Run, engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    file.write_bytes(long_export(3))
+    assert run("apple-health", str(file), "--patient", "p1", "--new-patient").exit_code == 0
+    with transaction(engine) as conn:
+        assert load_patients(conn, ["p1"])["p1"].birth_date == date(1970, 2, 3)
+
+
+def test_a_new_patients_date_of_birth_is_kept(run: Run, engine: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "export.xml"
+    me = b'<Me HKCharacteristicTypeIdentifierDateOfBirth="1980-04-05"/>'
+    file.write_bytes(long_export(3).replace(b"</HealthData>", me + b"</HealthData>"))
+    assert run("apple-health", str(file), "--patient", "p7", "--new-patient").exit_code == 0
+    with transaction(engine) as conn:
+        assert load_patients(conn, ["p7"])["p7"].birth_date == date(1980, 4, 5)
 
 
 def test_a_changed_reading_is_a_revision(system: System, engine: Engine) -> None:

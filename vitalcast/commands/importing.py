@@ -1,10 +1,14 @@
 """`vitalcast import FORMAT FILE --patient ID`: readings from a file, all of them or none."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from shutil import copyfileobj
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
@@ -13,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from clinical.vitals import SPECS
-from providers.imports import FORMATS, FileRefused, Item
+from providers.imports import FORMATS, FileRefused, Format, Item
 from providers.observation import Observation, Refusal
 from vitalcast.commands.cycle import open_here
 from vitalcast.errors import UserError
@@ -24,6 +28,7 @@ JsonObject = dict[str, Any]
 _FORMATS = "what the file is. " + "; ".join(
     f"{name}: {one.about}" for name, one in FORMATS.items())
 _SHOWN = 20
+_SPOOLED_BYTES = 1 << 22
 
 
 def import_file(
@@ -48,7 +53,7 @@ def import_file(
     chosen, zone = _format(name), _zone(timezone)
     with _opened(file) as opened:
         if dry_run:
-            _show(chosen.read(opened, zone), file, as_json=as_json)
+            _dry_run(file, _Reading(opened, chosen, zone), as_json=as_json)
             return
         asked = Import(name=name, format=chosen, file=opened, zone=zone, patient_id=patient,
                        new_patient=new_patient)
@@ -63,33 +68,55 @@ def import_file(
         Console().print(", ".join(f"{count} {fate}" for fate, count in figures.items()))
 
 
-def _show(items: Iterator[Item], file: Path, *, as_json: bool) -> None:
-    """Print what a file holds; what was read before it was refused is shown too."""
-    observations: list[Observation] = []
-    refused: list[Refusal] = []
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A file that can be read again: each time, items come as a stream in flat memory."""
+
+    file: BinaryIO
+    format: Format
+    zone: ZoneInfo | None
+
+    def __iter__(self) -> Iterator[Item]:
+        self.file.seek(0)
+        return self.format.read(self.file, self.zone)
+
+
+def _dry_run(file: Path, items: Iterable[Item], *, as_json: bool) -> None:
     try:
-        for one in items:
-            if isinstance(one, Observation):
-                observations.append(one)
-            elif isinstance(one, Refusal):
-                refused.append(one)
+        if as_json:
+            _stream_json(items)
+        else:
+            Console().print(_table(items))
     except FileRefused as refusal:
         raise _refused(file, refusal, as_json=as_json) from None
-    if as_json:
-        _print_json(_listed(observations, refused))
-    else:
-        Console().print(_table(observations, refused))
 
 
 def _refused(file: Path, refusal: FileRefused, *, as_json: bool) -> UserError:
     if as_json:
-        _print_json(_listed([], [Refusal(record="file", reason=str(refusal))]))
+        _print_json({"observations": [], "refused": [{"record": "file", "reason": str(refusal)}]})
     return UserError(f"{file} is refused: {refusal}. Nothing of it is stored.")
 
 
-def _listed(observations: list[Observation], refused: list[Refusal]) -> JsonObject:
-    return {"observations": [observation_json(one) for one in observations],
-            "refused": [{"record": one.record, "reason": one.reason} for one in refused]}
+def _stream_json(items: Iterable[Item]) -> None:
+    """Print what a file holds while it is read, once a first reading has refused nothing of it."""
+    with SpooledTemporaryFile(max_size=_SPOOLED_BYTES) as refused:
+        _write_list(refused, ({"record": one.record, "reason": one.reason} for one in items
+                              if isinstance(one, Refusal)))
+        refused.seek(0)
+        out = sys.stdout.buffer
+        out.write(b'{"observations":')
+        _write_list(out, (observation_json(one) for one in items if isinstance(one, Observation)))
+        out.write(b',"refused":')
+        copyfileobj(refused, out)
+        out.write(b"}\n")
+    sys.stdout.flush()
+
+
+def _write_list(out: IO[bytes], documents: Iterable[JsonObject]) -> None:
+    out.write(b"[")
+    for number, one in enumerate(documents):
+        out.write(b"," + orjson.dumps(one) if number else orjson.dumps(one))
+    out.write(b"]")
 
 
 def observation_json(one: Observation) -> JsonObject:
@@ -112,18 +139,31 @@ def observation_json(one: Observation) -> JsonObject:
     }
 
 
-def _table(observations: list[Observation], refused: list[Refusal]) -> Table:
+def _table(items: Iterable[Item]) -> Table:
     """The first readings and refusals, and how many there are."""
-    title = f"{len(observations)} readings, {len(refused)} records refused (dry run)"
-    table = Table("vital", "value", "from (UTC)", "granularity", "context", title=title)
-    for one in observations[:_SHOWN]:
-        table.add_row(SPECS[one.vital].label, f"{one.value} {SPECS[one.vital].display_unit}",
-                      f"{one.effective_start:%Y-%m-%d %H:%M:%S}", one.granularity, one.context)
-    if len(observations) > _SHOWN:
-        table.add_row("…", f"{len(observations) - _SHOWN} more", "", "", "")
-    for refusal in refused[:_SHOWN]:
+    table = Table("vital", "value", "from (UTC)", "granularity", "context")
+    counts: Counter[type] = Counter()
+    refused: list[Refusal] = []
+    for one in items:
+        counts[type(one)] += 1
+        if counts[type(one)] > _SHOWN:
+            continue
+        if isinstance(one, Observation):
+            table.add_row(*_row(one))
+        elif isinstance(one, Refusal):
+            refused.append(one)
+    if counts[Observation] > _SHOWN:
+        table.add_row("…", f"{counts[Observation] - _SHOWN} more", "", "", "")
+    for refusal in refused:
         table.add_row(refusal.record, "refused", "", "", refusal.reason)
+    table.title = f"{counts[Observation]} readings, {counts[Refusal]} records refused (dry run)"
     return table
+
+
+def _row(one: Observation) -> tuple[str, ...]:
+    spec = SPECS[one.vital]
+    return (spec.label, f"{one.value} {spec.display_unit}",
+            f"{one.effective_start:%Y-%m-%d %H:%M:%S}", one.granularity, one.context)
 
 
 @contextmanager

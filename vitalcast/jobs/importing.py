@@ -1,29 +1,31 @@
 """Import: the readings of one file, in one transaction: all of them or none.
 
-The same file again changes nothing; a newer file of the same readings revises them.
+The file is parsed once, as a stream: readings are stored while it is read, and what it says of its
+owner is checked before anything is committed. The same file again changes nothing; a newer file of
+the same readings revises them.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from providers.imports import Format, Item, Owner
-from providers.imports.reading import FileRefused
 from providers.observation import Observation, Refusal
-from registry.database import transaction
+from registry.database import Connection, transaction
 from registry.file_imports import (
     MOST_RAW_BYTES,
     SourceFile,
     WrongPatient,
+    check_owner,
     open_file_connection,
     save_items,
     save_source,
 )
-from registry.patients import Patient, save_patients
+from registry.patients import add_patient, set_birth_date
 from registry.runs import run
 from vitalcast.cycle import last_full_hour
 from vitalcast.memory import collector_paused
@@ -46,74 +48,79 @@ class Import:
     new_patient: bool = False
 
 
+@dataclass(slots=True)
+class _Owners:
+    """Whose the file says it is, noted while its readings go by."""
+
+    users: set[str] = field(default_factory=set)
+    births: set[str] = field(default_factory=set)
+
+    def passed(self, items: Iterable[Item]) -> Iterator[Observation | Refusal]:
+        """Everything but the owners. WrongPatient as soon as there are several."""
+        for one in items:
+            if isinstance(one, Owner):
+                self._note(one)
+            else:
+                yield one
+
+    def _note(self, owner: Owner) -> None:
+        self.users.update(filter(None, [owner.user_id]))
+        self.births.update(filter(None, [owner.birth_date]))
+        if len(self.users) > 1 or len(self.births) > 1:
+            raise WrongPatient("the file holds readings of several people: split it by patient")
+
+    @property
+    def user_id(self) -> str | None:
+        """The account."""
+        return next(iter(self.users), None)
+
+    @property
+    def birth_date(self) -> date | None:
+        """None also for a text that is no date."""
+        with suppress(ValueError):
+            return date.fromisoformat(next(iter(self.births), ""))
+        return None
+
+
 def import_readings(system: System, asked: Import) -> Figures:
     """Store the file's readings. FileRefused or WrongPatient leave nothing of it behind."""
     hour = last_full_hour(datetime.now(UTC))
     with run(system.engine, job="import", cycle=hour, shard="1/1") as figures:
         source = _source(asked)
-        owner = _owner(asked)
-        asked.file.seek(0)
         with transaction(system.engine) as conn, collector_paused():
-            if asked.new_patient:
-                save_patients(conn, [Patient(patient_id=asked.patient_id,
-                                             birth_date=_birth_date(owner))])
-            connection_id = open_file_connection(
-                conn, asked.patient_id, asked.format.provider, user_id=owner.user_id,
-                birth_date=_birth_date(owner))
-            save_source(conn, source)
-            saved, refused = save_items(conn, _readings(asked), source, connection_id=connection_id,
-                                        patient_id=asked.patient_id)
-        figures.update(inserted=saved.inserted, revised=saved.revised,
-                       unchanged=saved.unchanged, refused=refused)
+            figures.update(_store(conn, asked, source))
     return dict(figures)
+
+
+def _store(conn: Connection, asked: Import, source: SourceFile) -> Figures:
+    if asked.new_patient:
+        add_patient(conn, asked.patient_id)
+    connection_id = open_file_connection(conn, asked.patient_id, source.provider)
+    save_source(conn, source)
+    owners = _Owners()
+    asked.file.seek(0)
+    saved, refused = save_items(
+        conn, owners.passed(asked.format.read(asked.file, asked.zone)), source,
+        connection_id=connection_id, patient_id=asked.patient_id)
+    check_owner(conn, asked.patient_id, source.provider, user_id=owners.user_id,
+                birth_date=owners.birth_date)
+    if asked.new_patient and owners.birth_date:
+        set_birth_date(conn, asked.patient_id, owners.birth_date)
+    return {"inserted": saved.inserted, "revised": saved.revised, "unchanged": saved.unchanged,
+            "refused": refused}
 
 
 def _source(asked: Import) -> SourceFile:
     """The file's hash, and its bytes where it is small enough to keep."""
-    digest, kept, size = hashlib.sha256(), [], 0
+    digest, kept, size = hashlib.sha256(), bytearray(), 0
     asked.file.seek(0)
     while block := asked.file.read(_BLOCK):
         digest.update(block)
         size += len(block)
         if size <= MOST_RAW_BYTES:
-            kept.append(block)
-    body = b"".join(kept) if size <= MOST_RAW_BYTES else None
+            kept += block
+        else:
+            kept.clear()
     return SourceFile(provider=asked.format.provider, format=asked.name,
-                      sha256=digest.hexdigest(), body=body)
-
-
-def _owner(asked: Import) -> Owner:
-    """Whose the file says it is, from a first reading of it. WrongPatient for several people.
-
-    The first reading also finds a file that is cut off or damaged before anything is written.
-    """
-    asked.file.seek(0)
-    users: set[str] = set()
-    births: set[str] = set()
-    for one in _read(asked):
-        if isinstance(one, Owner):
-            users.update(filter(None, [one.user_id]))
-            births.update(filter(None, [one.birth_date]))
-    if len(users) > 1 or len(births) > 1:
-        raise WrongPatient("the file holds readings of several people: split it by patient")
-    return Owner(user_id=next(iter(users), None), birth_date=next(iter(births), None))
-
-
-def _birth_date(owner: Owner) -> date | None:
-    with suppress(ValueError):
-        return date.fromisoformat(owner.birth_date) if owner.birth_date else None
-    return None
-
-
-def _readings(asked: Import) -> Iterator[Observation | Refusal]:
-    asked.file.seek(0)
-    for one in _read(asked):
-        if not isinstance(one, Owner):
-            yield one
-
-
-def _read(asked: Import) -> Iterator[Item]:
-    return asked.format.read(asked.file, asked.zone)
-
-
-__all__ = ["FileRefused", "Import", "import_readings"]
+                      sha256=digest.hexdigest(),
+                      body=bytes(kept) if size <= MOST_RAW_BYTES else None)

@@ -26,7 +26,7 @@ from registry.connections import (
 from registry.database import Connection as Transaction
 from registry.database import StatementFailed, transaction
 from registry.faults import fault_of
-from registry.file_imports import SourceFile, open_file_connection, save_items
+from registry.file_imports import SourceFile, check_owner, open_file_connection, save_items
 from registry.runs import run
 from registry.webhooks import (
     Event,
@@ -107,7 +107,8 @@ def link_account(system: System, *, provider: Provider, account: str, patient_id
         raise UserError(f"{provider} pushes no readings: its accounts are linked by consent, "
                         f"those of {', '.join(_IMPORTERS)} by hand")
     with transaction(system.engine) as conn:
-        link = open_file_connection(conn, patient_id, provider, user_id=account, birth_date=None)
+        link = open_file_connection(conn, patient_id, provider)
+        check_owner(conn, patient_id, provider, user_id=account)
         set_status(conn, link, "file")                  # also of one who left and came back
         return link
 
