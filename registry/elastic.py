@@ -1,11 +1,4 @@
-"""Elasticsearch as the log store: its own client, and what goes wrong said in our words.
-
-    ElasticError
-    ├── Unreachable    no answer, or half of one: VITALCAST_ELASTICSEARCH_URL
-    ├── Overloaded     429 or 5xx: it comes back by itself
-    ├── Unauthorised   401 or 403: VITALCAST_ELASTICSEARCH_API_KEY
-    ├── Unsupported    another version, or no Elasticsearch: VITALCAST_ELASTICSEARCH_URL
-    └── Refused        the request itself: `vitalcast events setup`
+"""Elasticsearch as the log store: its own client, its errors said in our words (`log_store`).
 
 Messages name the place without its login, and never quote what was sent or answered.
 """
@@ -13,8 +6,7 @@ Messages name the place without its login, and never quote what was sent or answ
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from elastic_transport import SerializationError, TlsError, TransportError
@@ -26,57 +18,22 @@ from elasticsearch import (
     UnsupportedProductError,
 )
 
-from registry.database import RegistryError
 from registry.event_documents import DATA_STREAM, INDEX_TEMPLATE, Document, lifecycle, templates
+from registry.log_store import (
+    LogStoreError,
+    Overloaded,
+    Refused,
+    Sent,
+    Unauthorised,
+    Unreachable,
+    Unsupported,
+)
 
 MAJOR = 9
 """The major version that the client speaks."""
 
 TIMEOUT_S = 30.0
 _TYPE = re.compile(r"[a-z_]{1,80}")
-
-
-class ElasticError(RegistryError):
-    """Elasticsearch cannot be used."""
-
-    fault: ClassVar[str] = "unreachable"
-
-
-class Unreachable(ElasticError):
-    """Elasticsearch does not answer; start it or correct VITALCAST_ELASTICSEARCH_URL."""
-
-
-class Overloaded(ElasticError):
-    """Elasticsearch has too much to do; it is asked again later."""
-
-    fault = "overloaded"
-
-
-class Unauthorised(ElasticError):
-    """Elasticsearch refuses the login; look at VITALCAST_ELASTICSEARCH_API_KEY."""
-
-    fault = "unauthorised"
-
-
-class Unsupported(ElasticError):
-    """What answers is not supported; VITALCAST_ELASTICSEARCH_URL must name Elasticsearch 9."""
-
-    fault = "unsupported"
-
-
-class Refused(ElasticError):
-    """Elasticsearch refuses the request; run: vitalcast events setup"""
-
-    fault = "refused"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What became of a bulk: ids that are there, ids to send again, and why others never will."""
-
-    there: frozenset[str]
-    again: frozenset[str]
-    refused: Mapping[str, str]
 
 
 class Elastic:
@@ -188,7 +145,7 @@ class Elastic:
             raise Unreachable(f"{self.place} gives an answer that is none of Elasticsearch's; "
                               "correct VITALCAST_ELASTICSEARCH_URL") from None
 
-    def _meaning(self, status: int, kind: str = "") -> ElasticError:
+    def _meaning(self, status: int, kind: str = "") -> LogStoreError:
         if status == 429 or status >= 500:
             return Overloaded(f"Elasticsearch at {self.place} answers {status}; it is asked again "
                               "later")

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import text
 
 from registry.database import Connection, Engine, transaction, translated
-from registry.elastic import ElasticError, Overloaded, Sent
-from registry.event_documents import Document, StoredEvent, document
+from registry.event_documents import StoredEvent, document
 from registry.events import Event, record
+from registry.log_store import LogStore, LogStoreError, Overloaded
 
 BATCH = 500
 TRIES = 4
@@ -59,14 +59,6 @@ DELETE FROM events WHERE recorded_at < :before
     AND (delivered_at IS NOT NULL OR refused IS NOT NULL OR NOT :delivering)"""
 
 
-class Sink(Protocol):
-    """A log store, as `registry.elastic.Elastic` is one. Every method raises ElasticError."""
-
-    def check(self) -> str: ...
-    def send(self, documents: Mapping[str, Document]) -> Sent: ...
-    def present(self, ids: Sequence[str]) -> frozenset[str]: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breaker:
     """How the store did: failures in a row, when it is asked again, what was wrong."""
@@ -100,10 +92,10 @@ class Delivery:
     waiting: int = 0
     busy: bool = False
     retry_at: datetime | None = None
-    error: ElasticError | None = None
+    error: LogStoreError | None = None
 
 
-def deliver(engine: Engine, sink: Sink, *, clock: Callable[[], datetime],
+def deliver(engine: Engine, store: LogStore, *, clock: Callable[[], datetime],
             sleep: Callable[[float], None] = time.sleep, force: bool = False) -> Delivery:
     """Send all that waits; stops at a failure and says when to go on. `force`: not to wait."""
     with _alone(engine) as alone:
@@ -112,7 +104,7 @@ def deliver(engine: Engine, sink: Sink, *, clock: Callable[[], datetime],
         breaker = read_breaker(engine)
         if breaker.open_at(clock()) and not force:
             return Delivery(waiting=waiting(engine), retry_at=breaker.retry_at)
-        return _Delivering(engine, sink, breaker, clock, sleep).all()
+        return _Delivering(engine, store, breaker, clock, sleep).all()
 
 
 def waiting(engine: Engine) -> int:
@@ -136,9 +128,9 @@ def drop_events(conn: Connection, *, before: datetime, delivering: bool) -> int:
 class _Delivering:
     """One delivery."""
 
-    def __init__(self, engine: Engine, sink: Sink, breaker: Breaker,
+    def __init__(self, engine: Engine, store: LogStore, breaker: Breaker,
                  clock: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
-        self._engine, self._sink, self._breaker = engine, sink, breaker
+        self._engine, self._store, self._breaker = engine, store, breaker
         self._clock, self._sleep = clock, sleep
         self._delivered = self._refused = 0
 
@@ -146,10 +138,10 @@ class _Delivering:
         """Batch by batch, until nothing waits or the store fails."""
         try:
             if self._batch():
-                self._sink.check()
+                self._store.check()
                 while events := self._batch():
                     self._deliver(events)
-        except ElasticError as error:
+        except LogStoreError as error:
             self._trip(error)
             return self._told(error)
         return self._told(None)
@@ -168,7 +160,7 @@ class _Delivering:
     def _without_those_there(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
         """Those that the store has not; asked for such alone as were sent without an answer."""
         unsure = [event.event_id for event in events if event.sent_at is not None]
-        there = self._sink.present(unsure) if unsure else frozenset()
+        there = self._store.present(unsure) if unsure else frozenset()
         self._confirm(there)
         return [event for event in events if event.event_id not in there]
 
@@ -178,7 +170,7 @@ class _Delivering:
             return ()
         documents = {event.event_id: document(event) for event in events}
         self._mark(_SENT, documents, now=self._clock())
-        sent = self._sink.send(documents)
+        sent = self._store.send(documents)
         with transaction(self._engine) as conn:
             for name, reason in sent.refused.items():
                 conn.execute(text(_REFUSED), {"id": name, "reason": reason})
@@ -204,7 +196,7 @@ class _Delivering:
             return [StoredEvent(**row._mapping)
                     for row in conn.execute(text(_WAITING), {"limit": BATCH})]
 
-    def _trip(self, error: ElasticError) -> None:
+    def _trip(self, error: LogStoreError) -> None:
         before, now = self._breaker, self._clock()
         first = [] if before.failures else [Event(
             kind="delivery.stopped", reason=error.fault, once=now.isoformat())]
@@ -223,7 +215,7 @@ class _Delivering:
             record(conn, events)
         self._breaker = breaker
 
-    def _told(self, error: ElasticError | None) -> Delivery:
+    def _told(self, error: LogStoreError | None) -> Delivery:
         return Delivery(delivered=self._delivered, refused=self._refused, error=error,
                         waiting=waiting(self._engine), retry_at=self._breaker.retry_at)
 

@@ -12,10 +12,11 @@ from sqlalchemy import Engine, text
 
 from registry import event_log
 from registry.database import transaction
-from registry.elastic import Elastic, ElasticError, Unreachable
+from registry.elastic import Elastic
 from registry.event_documents import DATA_STREAM, templates
 from registry.event_log import Delivery, deliver, drop_events, read_breaker, waiting
 from registry.events import Event, record
+from registry.log_store import LogStoreError, Unreachable
 from registry.runs import run
 from tests.reference.elastic_stub import Cluster, Request, elasticsearch
 
@@ -229,7 +230,7 @@ def test_what_cannot_be_used_names_the_setting(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense", "http://host:port"])
 def test_a_wrong_address_names_the_setting(engine: Engine, url: str) -> None:
-    with pytest.raises(ElasticError, match="VITALCAST_ELASTICSEARCH_URL"):
+    with pytest.raises(LogStoreError, match="VITALCAST_ELASTICSEARCH_URL"):
         Elastic(url).check()
 
 
