@@ -1,11 +1,14 @@
 """When a member is searched anew, when only its parameters are fitted again.
 
 A search of the structure costs tens of refits and seldom finds another one, so it waits for a
-reason: no earlier document, another configuration, a failure, a cap that was hit, age, or drift.
+reason: no earlier document, another configuration, a failure, a cap that was hit, age, or drift,
+which the watch finds (`forecasting.detectors`) or the errors of the last day show (`drift`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -19,7 +22,9 @@ SEARCH: Literal["search"] = "search"
 REFIT: Literal["refit"] = "refit"
 
 NO_EARLIER = "no earlier document"
+DRIFT_FOUND = "drift was found: "
 DRIFT_MIN_OBSERVED = 6
+_NO_EVENTS: Mapping[str, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +52,17 @@ class Policy:
 
 def plan(member: str, earlier: Document | None, *, end: datetime, hours: int,
          config: EngineConfig, policy: Policy, document_id: str | None = None,
-         failed: bool = False, drifted: bool = False) -> Plan:
+         failed: bool = False, drifted: bool = False,
+         events: Mapping[str, datetime] = _NO_EVENTS) -> Plan:
     """The plan for `member` on a window of `hours` hours up to `end`.
 
-    `failed` says that the member's last fit failed, `drifted` what `has_drifted` found. Members
-    without a structure are always fitted anew; that costs no more than a refit.
+    `failed` says that the member's last fit failed, `drifted` what `has_drifted` found, `events`
+    are what the watch found of the series: kinds of drift, and when it did. Members without a
+    structure are always fitted anew; that costs no more than a refit.
     """
-    why = _reason(member, earlier, end, hours, config, policy, failed, drifted)
+    why = _reason(member, earlier, end, hours, config, policy, failed)
+    if not why and member not in LIGHT and earlier is not None:
+        why = _drift(searched_at(earlier), drifted, events)
     return Plan(made_by=SEARCH if why else REFIT, document=earlier, document_id=document_id,
                 why=why)
 
@@ -78,7 +87,7 @@ def has_drifted(errors: FloatArray, sigma2: float, policy: Policy) -> bool:
 
 
 def _reason(member: str, earlier: Document | None, end: datetime, hours: int,
-            config: EngineConfig, policy: Policy, failed: bool, drifted: bool) -> str:
+            config: EngineConfig, policy: Policy, failed: bool) -> str:
     if earlier is None:
         return NO_EARLIER
     if not _same_configuration(member, earlier, hours, config):
@@ -91,6 +100,14 @@ def _reason(member: str, earlier: Document | None, end: datetime, hours: int,
         return "the last fit hit its cap"
     if end - searched_at(earlier) >= timedelta(hours=policy.search_every_hours):
         return f"the structure is {policy.search_every_hours} h old or older"
+    return ""
+
+
+def _drift(searched: datetime, drifted: bool, events: Mapping[str, datetime]) -> str:
+    """Drift that no search has answered yet: found by the watch since, or by the errors."""
+    unanswered = sorted(kind for kind, found in events.items() if found > searched)
+    if unanswered:
+        return DRIFT_FOUND + ", ".join(unanswered)
     return "the errors have drifted" if drifted else ""
 
 

@@ -57,6 +57,10 @@ KINDS: Mapping[str, Kind] = {
     "records.refused": Kind(message="records from {provider} were not understood",
                             severity=WARNING, category="network", data=("count",)),
     "link.changed": Kind(message="a link to {provider} is now {reason}", category="iam"),
+    "drift.began": Kind(message="{vital} of a series has drifted: {reason}", severity=WARNING,
+                        data=("score", "threshold", "hours")),
+    "drift.ended": Kind(message="{vital} of a series has drifted no more: {reason}",
+                        data=("score", "threshold", "hours")),
     "config.changed": Kind(message="the model configuration has changed",
                            category="configuration",
                            data=("config_hash", "earlier_hash", "changed")),
@@ -66,9 +70,12 @@ KINDS: Mapping[str, Kind] = {
                              data=("failures",)),
 }
 
-FIT_REASONS = ("constant", "few_hours", "not_finite", "no_start", "no_structure", "no_convergence",
-               "unreadable", "timeout", "worker_died", "exception", "too_little_data")
-SEARCH_REASONS = ("no_earlier", "configuration", "last_failed", "capped", "age", "errors_drifted")
+FIT_REASONS = ("constant", "few_hours", "not_finite", "no_structure", "unreadable", "timeout",
+               "worker_died", "exception")
+SEARCH_REASONS = ("no_earlier", "configuration", "last_failed", "capped", "age", "errors_drifted",
+                  "drift_found")
+DRIFTS = ("level", "spread", "distribution", "missing", "gaps", "error", "error_size", "coverage",
+          "unit", "skew")
 FETCH_REASONS = (
     "provider_error", "transport", "rate_limited", "vendor_unavailable", "circuit_open",
     "request_rejected", "schema", "authorisation", "token_rejected", "reauth_required", "revoked",
@@ -79,14 +86,15 @@ SILENCES = ("silent", "no_model", "no_member")
 FAULTS = ("unreachable", "overloaded", "unauthorised", "unsupported", "refused")
 OTHER = "other"
 
-REASONS = frozenset({*FIT_REASONS, *SEARCH_REASONS, *FETCH_REASONS, *LINK_STATUSES, *SILENCES,
-                     *FAULTS, OTHER})
+REASONS = frozenset({*FIT_REASONS, *SEARCH_REASONS, *DRIFTS, *FETCH_REASONS, *LINK_STATUSES,
+                     *SILENCES, *FAULTS, OTHER})
 """What the column `reason` may say."""
 
 OUTCOMES = ("complete", "fetch_failed", "format_discrepancy", "not_entitled")
 CONFIG_KEYS = (
     "members", "engines", "window_hours", "seasons", "horizon_hours", "train_every_hours",
-    "search_every_hours", "drift_ratio", "stale_after_hours", "fit_timeout_s", "alert_threshold")
+    "search_every_hours", "drift_ratio", "drift", "watch_every_hours", "stale_after_hours",
+    "fit_timeout_s", "alert_threshold")
 
 WORDS = frozenset({*REASONS, *OUTCOMES, *CONFIG_KEYS})
 """What texts in an event's data may say; a list may hold several."""

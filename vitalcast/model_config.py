@@ -36,12 +36,14 @@ from forecasting.config import (
     least_hours,
     unknown_member,
 )
+from forecasting.detectors.charts import THRESHOLDS, Kind
 from forecasting.documents import VERSION
 from forecasting.policy import Policy
 from forecasting.types import ConfigError
 from vitalcast.errors import ConfigInvalid
 
 Switch = bool | dict[Vital, bool]
+Threshold = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class ModelConfig(BaseModel):
@@ -74,6 +76,14 @@ class ModelConfig(BaseModel):
         ge=1, le=100,
         description="a training searches the structure too when the errors one hour ahead of the "
                     "last day have grown to so many times what they were at the fit")] = 2.0
+    drift: Annotated[dict[Kind, Threshold], Field(
+        description="threshold of a kind of drift where it is not the default: standard errors, "
+                    "for unit and skew deviations of the training window; a large number is "
+                    "never")] = {}
+    watch_every_hours: Annotated[int, Field(
+        ge=1, le=24,
+        description="each patient's series are looked at for drift so often, by a share of the "
+                    "patients every hour; for a changed unit every hour")] = 6
     stale_after_hours: Annotated[int, Field(
         ge=1, le=2016, description="hours without a reading after which nothing is forecast")] = 72
     fit_timeout_s: Annotated[float, Field(
@@ -142,6 +152,10 @@ class ModelConfig(BaseModel):
     def policy(self) -> Policy:
         """When a training searches structures."""
         return Policy(search_every_hours=self.search_every_hours, drift_ratio=self.drift_ratio)
+
+    def thresholds(self) -> dict[Kind, float]:
+        """What the score of each kind of drift has to reach."""
+        return {**THRESHOLDS, **self.drift}
 
     def text(self) -> str:
         """Canonical JSON: same content, same text."""
