@@ -30,7 +30,7 @@ quarantine = Table(
     Column("records", Integer, nullable=False, comment="records refused, 1 for a whole page"),
     Column("first_cycle", UTCTime, nullable=False),
     Column("last_cycle", UTCTime, nullable=False,
-           comment="a replay withholds what was not over by then, as the fetch did"),
+           comment="of the newest cycle that it came in"),
     Column("cycles", Integer, nullable=False, server_default="1",
            comment="how many cycles it came in"),
     Column("zone", Text, comment="of local times, where the file was imported with --timezone"),

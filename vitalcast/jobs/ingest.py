@@ -1,9 +1,9 @@
 """Ingest: for every connection, fetch each resource from where its last whole fetch ended.
 
-Payload, observations, refusals and ledger row are one transaction: a run that dies anywhere asks
-again for the same window and ends with the same rows. A vendor's failure is a ledger row, not an
-exception; the next cycle starts where the last whole fetch ended. Every run asks the vendors anew,
-whatever an earlier one of the same process found.
+Payload, observations, refusals, quarantine and ledger row are one transaction: a run that dies
+anywhere asks again for the same window and ends with the same rows. A vendor's failure is a ledger
+row, not an exception; the next cycle starts where the last whole fetch ended. Every run asks the
+vendors anew, whatever an earlier one of the same process found.
 """
 
 import time
@@ -13,10 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.fetching import Client, FetchRequest, FetchResult, Outcome
+from providers.observation import Provider
+from providers.versions import PARSER_VERSIONS
 from registry.connections import Connection, conclude, due_connections
 from registry.database import transaction
-from registry.observations import save_fetch, watermark
+from registry.observations import owed_since, save_fetch, watermark
 from registry.patients import patient_ids
+from registry.quality import check_pages
+from registry.quarantine import hold_fetch
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
 from vitalcast.memory import collector_paused
@@ -30,7 +34,7 @@ def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figur
     hour = parse_cycle(cycle)
     system.breakers.clear()
     with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
-        figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0,
+        figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0, flagged=0,
                        **{outcome.value: 0 for outcome in Outcome})
         for connection in _connections(system, Shard.parse(shard), hour):
             figures["connections"] += 1
@@ -77,6 +81,8 @@ def ingest_resource(
     start = hour - timedelta(days=system.settings.history_days)
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
+        owed = owed_since(conn, connection.connection_id, resource, hour)
+    start = min(start, owed or start)
     if since is not None:
         start, cursor = max(start, since), None
     request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)
@@ -93,13 +99,18 @@ def _save(
     system: System, connection: Connection, hour: datetime, start: datetime, result: FetchResult,
     duration_s: float,
 ) -> Counter[str]:
+    version = PARSER_VERSIONS[Provider(connection.provider)]
     with transaction(system.engine) as conn:
         saved = save_fetch(
             conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
             provider=connection.provider, resource=result.resource, cycle=hour,
-            window_start=start, result=result, duration_s=duration_s)
+            window_start=start, result=result, duration_s=duration_s, parser_version=version)
+        hold_fetch(conn, result, connection_id=connection.connection_id, cycle=hour,
+                   parser_version=version)
         if result.status is not None:
             conclude(conn, connection, result.status)
+        flagged = (check_pages(conn, connection.patient_id, result.pages).raised
+                   if saved.inserted or saved.revised else 0)
     return Counter({
         result.outcome.value: 1, "inserted": saved.inserted, "revised": saved.revised,
-        "unchanged": saved.unchanged, "refused": result.refused})
+        "unchanged": saved.unchanged, "refused": result.refused, "flagged": flagged})

@@ -41,7 +41,7 @@ def upgrade() -> None:
                   comment="records refused, 1 for a whole page"),
         sa.Column("first_cycle", _UTC, nullable=False),
         sa.Column("last_cycle", _UTC, nullable=False,
-                  comment="a replay withholds what was not over by then, as the fetch did"),
+                  comment="of the newest cycle that it came in"),
         sa.Column("cycles", sa.Integer(), server_default="1", nullable=False,
                   comment="how many cycles it came in"),
         sa.Column("zone", sa.Text(), nullable=True,

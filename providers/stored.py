@@ -1,0 +1,60 @@
+"""Stored bodies read again by today's parse functions: what a fetch, a push or a file brought.
+
+Besides the body a parse function needs the resource, which names it, and for a file of local times
+the zone. A fetch withholds what was not over by the end of its cycle, so that is needed too.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from io import BytesIO
+from zoneinfo import ZoneInfo
+
+from providers import google_health, oura, withings
+from providers.checks import Payload
+from providers.errors import SchemaError
+from providers.fetching import Page, read_page
+from providers.imports import FORMATS, FileRefused
+from providers.observation import Observation, Parsed, Provider, Refusal
+
+PUSHED = "webhook"
+"""The resource of what a vendor pushed."""
+
+FILE = "file "
+"""How the resource of an imported file begins; its format follows."""
+
+_FETCHED: Mapping[Provider, Mapping[str, Callable[[Payload], Parsed]]] = {
+    Provider.WITHINGS: withings.PARSERS, Provider.GOOGLE_HEALTH: google_health.PARSERS,
+    Provider.OURA: oura.PARSERS,
+}
+
+
+def read_stored(provider: Provider, resource: str, body: bytes, *, end: datetime,
+                zone: str | None = None) -> Page:
+    """The page of a stored body, as a fetch that ended at `end` would have it.
+
+    Pushes and files withhold nothing.
+    """
+    if resource == PUSHED or resource.startswith(FILE):
+        name = provider.value if resource == PUSHED else resource.removeprefix(FILE)
+        return read_page(body, body, partial(_imported, name=name, zone=zone), None)
+    parse = _FETCHED.get(provider, {}).get(resource, _unread)
+    return read_page(body, body, parse, end)
+
+
+def _unread(_: Payload) -> Parsed:
+    raise SchemaError("nothing here reads this resource any more")
+
+
+def _imported(body: bytes, *, name: str, zone: str | None) -> Parsed:
+    """What a format's importer makes of a body. SchemaError."""
+    if name not in FORMATS:
+        raise SchemaError("there is no such format any more")
+    try:
+        items = list(FORMATS[name].read(BytesIO(body), ZoneInfo(zone) if zone else None))
+    except FileRefused as refused:
+        raise SchemaError(str(refused)) from None
+    observations = [one for one in items if isinstance(one, Observation)]
+    refusals = [one for one in items if isinstance(one, Refusal)]
+    return Parsed(observations=observations, refused=refusals,
+                  received=len(observations) + len(refusals))

@@ -1,0 +1,311 @@
+"""Quarantine: payloads that were not understood, kept until read by a fix, or let go by a person.
+
+An entry is a payload of a connection and resource; webhook events that were refused or failed are
+shown beside them. An entry's status: `held`; `replayed`, all of it has been read since; `dismissed`
+by a person, with the reason. What is shown names no patient and quotes no reading: an entry's id is
+a hash, a reason says what is wrong and not what it said.
+
+    EntryNotFound   no entry has this id, or several begin with it
+"""
+
+import hashlib
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+from providers.observation import Provider
+from registry.database import Connection, NotFound, execute_rows
+
+if TYPE_CHECKING:
+    from providers.fetching import FetchResult, Page
+
+PAGE, DISCREPANCY, RECORDS, EVENT = "page", "discrepancy", "records", "event"
+"""Kinds: a page not understood as a whole; too much of a fetch refused; single records refused in
+one that is fine; a webhook event."""
+
+_HOLD = """
+INSERT INTO quarantine (entry_id, raw_sha256, connection_id, resource, kind, reason, records,
+                        first_cycle, last_cycle, zone, parser_version) VALUES %s
+ON CONFLICT (raw_sha256, connection_id, resource) DO UPDATE SET
+    kind = excluded.kind, reason = excluded.reason, records = excluded.records,
+    cycles = quarantine.cycles + CAST(excluded.last_cycle > quarantine.last_cycle AS integer),
+    first_cycle = least(quarantine.first_cycle, excluded.first_cycle),
+    last_cycle = greatest(quarantine.last_cycle, excluded.last_cycle),
+    parser_version = excluded.parser_version,
+    status = CASE quarantine.status WHEN 'replayed' THEN 'held' ELSE quarantine.status END
+WHERE quarantine.parser_version <= excluded.parser_version"""
+
+_READ = """
+WITH read AS (
+    UPDATE quarantine SET status = 'replayed', parser_version = :parser_version,
+        decided_at = clock_timestamp(), decided_by = :by
+    WHERE connection_id = :connection_id AND resource = :resource AND status = ANY(:statuses)
+      AND raw_sha256 = ANY(:hashes) AND parser_version <= :parser_version
+    RETURNING raw_sha256, connection_id
+)
+DELETE FROM refusals USING read
+WHERE refusals.raw_sha256 = read.raw_sha256 AND refusals.connection_id = read.connection_id"""
+
+_HOLD_REFUSALS = """
+SELECT count(*) AS records, mode() WITHIN GROUP (ORDER BY reason) AS reason FROM refusals
+WHERE raw_sha256 = :sha256 AND connection_id = :connection_id"""
+
+# The connection's id names the patient and is left out; an event's status is told in these words.
+_SHOWN = """
+SELECT q.entry_id, c.provider, q.resource, q.kind, q.reason, q.records, q.first_cycle,
+    q.last_cycle, q.cycles, q.parser_version, q.status, q.decided_at, q.decided_by, q.why
+FROM quarantine q JOIN connections c USING (connection_id)
+UNION ALL
+SELECT left(key, 16), provider, 'webhook', 'event', reason, 1, date_trunc('hour', received_at),
+    date_trunc('hour', received_at), 1, NULL,
+    CASE status WHEN 'dismissed' THEN status ELSE 'held' END,
+    CASE status WHEN 'dismissed' THEN processed_at END, NULL, NULL
+FROM webhook_events WHERE status IN ('refused', 'failed', 'dismissed')"""
+
+_LIST = f"""
+SELECT * FROM ({_SHOWN}) shown
+WHERE (CAST(:provider AS text) IS NULL OR provider = :provider)
+  AND (CAST(:since AS timestamptz) IS NULL OR last_cycle >= :since)
+  AND status = ANY(:statuses) AND kind = ANY(:kinds)
+ORDER BY last_cycle DESC, entry_id LIMIT :most"""  # noqa: S608 -- constants of this file
+
+_ONE = f"SELECT * FROM ({_SHOWN}) shown WHERE starts_with(entry_id, :begin) LIMIT 2"  # noqa: S608
+
+_STORED = """
+SELECT q.raw_sha256, q.connection_id, c.patient_id, c.provider, q.resource, q.last_cycle, q.zone,
+    p.body, greatest(q.last_cycle, (
+        SELECT max(cycle) FROM fetches f WHERE f.connection_id = q.connection_id)) AS known_until
+FROM quarantine q JOIN connections c USING (connection_id)
+JOIN raw_payloads p ON p.sha256 = q.raw_sha256
+WHERE q.entry_id = :entry_id"""
+
+_LOCK = """
+SELECT 1 FROM connections WHERE connection_id =
+    (SELECT connection_id FROM quarantine WHERE entry_id = :entry_id) FOR NO KEY UPDATE"""
+
+_EVENT_BODY = """
+SELECT body FROM webhook_events WHERE left(key, 16) = :entry_id AND body IS NOT NULL"""
+
+_REFUSED = """
+SELECT r.record, r.reason FROM refusals r JOIN quarantine q USING (raw_sha256, connection_id)
+WHERE q.entry_id = :entry_id ORDER BY r.record LIMIT :most"""
+
+_FORGET = """
+DELETE FROM refusals WHERE raw_sha256 = :sha256 AND connection_id = :connection_id"""
+
+_DISMISS = """
+UPDATE quarantine SET status = 'dismissed', decided_at = clock_timestamp(), decided_by = :by,
+    why = :why
+WHERE entry_id = :entry_id AND status = 'held'"""
+
+_DISMISS_EVENT = """
+UPDATE webhook_events SET status = 'dismissed', processed_at = clock_timestamp(),
+    reason = concat_ws('; ', reason, 'dismissed by ' || :by || ': ' || :why)
+WHERE left(key, 16) = :entry_id AND status IN ('refused', 'failed')"""
+
+_RENEW_EVENTS = """
+UPDATE webhook_events SET status = 'received', reason = NULL, processed_at = NULL
+WHERE left(key, 16) = ANY(:entry_ids) AND status IN ('refused', 'failed')"""
+
+
+class EntryNotFound(NotFound):
+    """There is no such entry; `vitalcast quarantine list` shows all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What operators see: no patient, no reading. `parser_version` is None for an event."""
+
+    entry_id: str
+    provider: str
+    resource: str
+    kind: str
+    reason: str | None
+    records: int
+    first_cycle: datetime
+    last_cycle: datetime
+    cycles: int
+    parser_version: int | None
+    status: str
+    decided_at: datetime | None
+    decided_by: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """An entry with its payload, and what a parse function needs to read it again.
+
+    `known_until` is the newest cycle of the connection: what was not over by then comes with the
+    next one.
+    """
+
+    raw_sha256: str
+    connection_id: str
+    patient_id: str
+    provider: Provider
+    resource: str
+    last_cycle: datetime
+    known_until: datetime
+    zone: str | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What was not understood of one payload."""
+
+    raw_sha256: str
+    kind: str
+    reason: str
+    records: int
+
+
+def entry_id(raw_sha256: str, connection_id: str, resource: str) -> str:
+    """What an entry is named by: a hash that holds the payload's, so that nobody can guess it."""
+    named = "\x1f".join((raw_sha256, connection_id, resource))
+    return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+
+def faults(pages: "Sequence[Page]", *, discrepancy: str | None) -> list[Fault]:
+    """What was not understood of a fetch's pages; `discrepancy` is why the fetch as a whole was
+    not. One that names no record (a paging without end) is put to the last page."""
+    found = [_fault(page, discrepancy) for page in pages if page.problem or page.parsed.refused]
+    if discrepancy and not found and pages:
+        found.append(Fault(raw_sha256=pages[-1].sha256, kind=DISCREPANCY, reason=discrepancy,
+                           records=0))
+    return found
+
+
+def _fault(page: "Page", discrepancy: str | None) -> Fault:
+    refused = page.parsed.refused
+    if page.problem:
+        kind, reason = PAGE, str(page.problem)
+    elif discrepancy:
+        kind, reason = DISCREPANCY, discrepancy
+    else:
+        (reason, _), = Counter(one.reason for one in refused).most_common(1)
+        kind = RECORDS
+    return Fault(raw_sha256=page.sha256, kind=kind, reason=reason, records=len(refused))
+
+
+def hold_fetch(
+    conn: Connection, result: "FetchResult", *, connection_id: str, cycle: datetime,
+    parser_version: int,
+) -> None:
+    """Quarantine what a fetch did not understand; what it did is held no longer."""
+    told = (result.reason or "").removeprefix("schema: ")
+    found = {one.raw_sha256: one for one in faults(
+        result.pages, discrepancy=told if result.outcome == "format_discrepancy" else None)}
+    mark_read(conn, [page.sha256 for page in result.pages if page.sha256 not in found],
+              connection_id=connection_id, resource=result.resource, by="ingest",
+              parser_version=parser_version)
+    hold(conn, list(found.values()), connection_id=connection_id, resource=result.resource,
+         cycle=cycle, parser_version=parser_version)
+
+
+def hold_refusals(
+    conn: Connection, raw_sha256: str, *, connection_id: str, resource: str, cycle: datetime,
+    parser_version: int, zone: str | None = None,
+) -> None:
+    """Quarantine a push or a file of which records were refused, by what `refusals` says."""
+    told = conn.execute(text(_HOLD_REFUSALS), {
+        "sha256": raw_sha256, "connection_id": connection_id}).one()
+    if told.records:
+        one = Fault(raw_sha256=raw_sha256, kind=RECORDS, reason=told.reason, records=told.records)
+        hold(conn, [one], connection_id=connection_id, resource=resource, cycle=cycle,
+             parser_version=parser_version, zone=zone)
+
+
+def hold(
+    conn: Connection, found: Sequence[Fault], *, connection_id: str, resource: str,
+    cycle: datetime, parser_version: int, zone: str | None = None,
+) -> None:
+    """Put payloads into quarantine, or tell anew what is wrong with them.
+
+    A dismissed entry stays so; one that a newer version has read is none of an older one's.
+    """
+    execute_rows(conn, _HOLD, [
+        (entry_id(one.raw_sha256, connection_id, resource), one.raw_sha256, connection_id,
+         resource, one.kind, one.reason, one.records, cycle, cycle, zone, parser_version)
+        for one in found])
+
+
+def mark_read(
+    conn: Connection, hashes: Sequence[str], *, connection_id: str, resource: str, by: str,
+    parser_version: int, statuses: Sequence[str] = ("held",),
+) -> None:
+    """Say of payloads in quarantine that all of them was understood; their refusals go."""
+    conn.execute(text(_READ), {
+        "connection_id": connection_id, "resource": resource, "hashes": list(hashes), "by": by,
+        "parser_version": parser_version, "statuses": list(statuses)})
+
+
+def entries(
+    conn: Connection, *, provider: str | None = None, since: datetime | None = None,
+    statuses: Sequence[str] = ("held",), kinds: Sequence[str] = (PAGE, DISCREPANCY, EVENT),
+    most: int = 1000,
+) -> list[Entry]:
+    """Entries seen in a cycle from `since` on, the latest first."""
+    return [Entry(**row._mapping) for row in conn.execute(text(_LIST), {
+        "provider": provider, "since": since, "statuses": list(statuses), "kinds": list(kinds),
+        "most": most})]
+
+
+def find_entry(conn: Connection, begin: str) -> Entry:
+    """The one entry whose id begins so. EntryNotFound."""
+    rows = conn.execute(text(_ONE), {"begin": begin}).all() if begin else []
+    if len(rows) > 1:
+        raise EntryNotFound("several entries begin with this id: write more of it")
+    if not rows:
+        raise EntryNotFound
+    return Entry(**rows[0]._mapping)
+
+
+def stored(conn: Connection, entry: str) -> Stored:
+    """The entry with its payload; its connection is locked until the transaction ends, so that no
+    fetch stores the same readings meanwhile. EntryNotFound."""
+    conn.execute(text(_LOCK), {"entry_id": entry})
+    row = conn.execute(text(_STORED), {"entry_id": entry}).first()
+    if row is None:
+        raise EntryNotFound
+    return Stored(**{**row._mapping, "provider": Provider(row.provider),
+                     "body": zlib.decompress(bytes(row.body))})
+
+
+def body_of(conn: Connection, entry: Entry) -> bytes:
+    """What came, byte for byte. EntryNotFound when it was deleted meanwhile."""
+    if entry.kind != EVENT:
+        return stored(conn, entry.entry_id).body
+    body: Any = conn.execute(text(_EVENT_BODY), {"entry_id": entry.entry_id}).scalar()
+    if body is None:
+        raise EntryNotFound
+    return zlib.decompress(bytes(body))
+
+
+def refused_records(conn: Connection, entry: Entry, most: int = 20) -> list[tuple[str, str]]:
+    """Place and reason of the records that were refused, at most so many."""
+    return [(row.record, row.reason) for row in conn.execute(
+        text(_REFUSED), {"entry_id": entry.entry_id, "most": most})]
+
+
+def forget_refusals(conn: Connection, one: Stored) -> None:
+    """Delete what an older version refused of a payload, before a newer one says it anew."""
+    conn.execute(text(_FORGET), {"sha256": one.raw_sha256, "connection_id": one.connection_id})
+
+
+def dismiss(conn: Connection, entry: Entry, *, by: str, why: str) -> bool:
+    """Let a held entry go; whether there was one to."""
+    statement = _DISMISS_EVENT if entry.kind == EVENT else _DISMISS
+    return conn.execute(text(statement), {
+        "entry_id": entry.entry_id, "by": by, "why": why}).rowcount > 0
+
+
+def renew_events(conn: Connection, entry_ids: Sequence[str]) -> int:
+    """Make these events due again; how many."""
+    return conn.execute(text(_RENEW_EVENTS), {"entry_ids": list(entry_ids)}).rowcount
