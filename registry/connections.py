@@ -13,6 +13,7 @@ where readings came by file, and nobody is asked.
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,8 @@ from providers.errors import AuthorisationError, ConsentRevoked, Reauthorisation
 from providers.observation import Provider
 from registry.database import Connection as Transaction
 from registry.database import Engine, NotFound, RegistryError, transaction
+from registry.event_words import known
+from registry.events import Event, record
 
 _COLUMNS = """connection_id, patient_id, provider, provider_user_id, scopes_granted, status,
     expires_at, token_version, last_refresh_at, consented_at"""
@@ -88,7 +91,9 @@ UPDATE connections SET status = 'revoked', access_enc = NULL, refresh_enc = NULL
     expires_at = NULL, token_version = token_version + 1
 WHERE connection_id = :connection_id"""
 
-_SET_STATUS = "UPDATE connections SET status = :status WHERE connection_id = :connection_id"
+_SET_STATUS = """
+UPDATE connections SET status = :status
+WHERE connection_id = :connection_id AND status <> :status"""
 
 _TOKENS = """
 SELECT access_enc, refresh_enc, expires_at, token_version, status FROM connections
@@ -234,19 +239,23 @@ def save_connection(
     conn.execute(text(_SAVE), {
         **link, "patient_id": patient_id, "provider_legacy_id": provider_legacy_id,
         **_encrypted(cipher, tokens)})
+    _tell(conn, f"{provider}:{patient_id}", "active")
     return str(link["connection_id"])
 
 
 def set_status(conn: Transaction, connection_id: str, status: str) -> None:
     """Write what became of a link: active, reauth_required, subscription_lapsed, ..."""
-    conn.execute(text(_SET_STATUS), {"connection_id": connection_id, "status": status})
+    if conn.execute(text(_SET_STATUS), {
+            "connection_id": connection_id, "status": status}).rowcount:
+        _tell(conn, connection_id, status)
 
 
 def conclude(conn: Transaction, connection: Connection, status: str) -> None:
     """Write what a fetch with the consent of `connection` found out; a later consent stands."""
-    conn.execute(text(_CONCLUDE), {
-        "connection_id": connection.connection_id, "consented_at": connection.consented_at,
-        "status": status})
+    if conn.execute(text(_CONCLUDE), {
+            "connection_id": connection.connection_id, "consented_at": connection.consented_at,
+            "status": status}).rowcount:
+        _tell(conn, connection.connection_id, status)
 
 
 def revoking(engine: Engine, cipher: TokenCipher, connection_id: str,
@@ -264,6 +273,15 @@ def revoking(engine: Engine, cipher: TokenCipher, connection_id: str,
             revoke(TokenPair(access_token=cipher.decrypt(row.access_enc),
                              refresh_token=cipher.decrypt(row.refresh_enc)))
         conn.execute(text(_REVOKE), {"connection_id": connection_id})
+        if row.status != "revoked":
+            _tell(conn, connection_id, "revoked")
+
+
+def _tell(conn: Transaction, connection_id: str, status: str) -> None:
+    """Leave an event of a change, in its transaction: there are as many of them as changes."""
+    record(conn, [Event(kind="link.changed", provider=connection_id.partition(":")[0],
+                        reason=known(status), series=(connection_id,),
+                        once=secrets.token_hex(16))])
 
 
 def stored_token(engine: Engine, cipher: TokenCipher, connection_id: str) -> StoredToken:

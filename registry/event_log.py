@@ -54,9 +54,12 @@ ON CONFLICT (sink) DO UPDATE SET failures = excluded.failures, retry_at = exclud
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('deliver events', 8))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('deliver events', 8))"
 
+# The newest change of the configuration tells which one is in use.
 _DROP = """
-DELETE FROM events WHERE recorded_at < :before
-    AND (delivered_at IS NOT NULL OR refused IS NOT NULL OR NOT :delivering)"""
+DELETE FROM events e WHERE recorded_at < :before
+    AND (delivered_at IS NOT NULL OR refused IS NOT NULL OR NOT :delivering)
+    AND NOT (kind = 'config.changed' AND NOT EXISTS (
+        SELECT 1 FROM events x WHERE x.kind = 'config.changed' AND x.number > e.number))"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

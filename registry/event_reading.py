@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from registry.database import Engine, transaction
+from registry.database import Connection, Engine, transaction
 from registry.event_documents import StoredEvent
 
 _COLUMNS = """event_id, number, recorded_at, kind, severity, job, cycle, shard, run_id, provider,
@@ -35,6 +35,13 @@ _BETWEEN = f"""
 SELECT {_COLUMNS} FROM events
 WHERE kind = ANY(:kinds) AND recorded_at > :since AND recorded_at <= :until
 ORDER BY number LIMIT :limit"""  # noqa: S608
+
+_LOCK_CONFIG = "SELECT pg_advisory_xact_lock(hashtextextended('model configuration', 8))"
+
+# Written outside of any run, hence without a cycle: the index knows them by that.
+_LAST_CONFIG = """
+SELECT number, data ->> 'config_hash' FROM events WHERE cycle IS NULL AND kind = 'config.changed'
+ORDER BY number DESC LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,13 @@ def events_between(engine: Engine, kinds: Sequence[str], since: datetime, until:
     with transaction(engine) as conn:
         return [StoredEvent(**row._mapping) for row in conn.execute(text(_BETWEEN), {
             "kinds": list(kinds), "since": since, "until": until, "limit": limit})]
+
+
+def last_config(conn: Connection) -> tuple[int, str | None]:
+    """Number and hash of the configuration used last; nobody else changes it till the commit."""
+    conn.execute(text(_LOCK_CONFIG))
+    row = conn.execute(text(_LAST_CONFIG)).first()
+    return (row[0], row[1]) if row else (0, None)
 
 
 def _literal(kind: str) -> str:

@@ -6,7 +6,7 @@ patients, so that memory does not grow with the shard.
 A series that fell silent gets a row too, without a forecast: no old one passes for the latest.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +20,7 @@ from forecasting.documents import Document, readable
 from forecasting.ensemble import PanelForecast, Stored, forecast_panel
 from forecasting.panel import Panel
 from registry.database import Connection, transaction
+from registry.events import record
 from registry.forecasts import ForecastRow, save_forecasts, save_severities
 from registry.models import latest_ensembles, latest_members, save_statistics
 from registry.panels import HourlyPanel, read_panels
@@ -27,6 +28,7 @@ from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
+from vitalcast.jobs.happened import Lacks, count_lacks, lack_events
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.jobs.statistics import statistics_rows
 from vitalcast.model_config import ModelConfig
@@ -61,6 +63,7 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
         figures.update(series=0, patients=len(patients), forecasts=0, updated=0)
+        lacks: Lacks = Counter()
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
                 rows, updated = _forecast_block(conn, block, hour, config,
@@ -68,6 +71,9 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
             figures["series"] += len(rows)
             figures["forecasts"] += sum(row.reason is None for row in rows)
             figures["updated"] += updated
+            count_lacks(rows, lacks)
+        with transaction(system.engine) as conn:
+            record(conn, lack_events(lacks))
     return dict(figures)
 
 

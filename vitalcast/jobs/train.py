@@ -25,6 +25,7 @@ from forecasting.provenance import Provenance
 from forecasting.training import Outcome, train_panel
 from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
 from registry.database import Connection, transaction
+from registry.events import record
 from registry.models import (
     StoredDocument,
     StoredName,
@@ -40,6 +41,7 @@ from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
+from vitalcast.jobs.happened import count_searches, fit_events, search_events
 from vitalcast.jobs.statistics import statistics_rows
 from vitalcast.jobs.trained import Training, no_figures, rows_of
 from vitalcast.model_config import ModelConfig
@@ -80,7 +82,7 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
     `ensembles` are the series with a new model. A run that goes on after a killed one counts the
     series of both: whoever waits for new models has to be told of all of them. The rest counts
     fits, in all and by member: `searched` or `refitted`; `capped`, which hit a limit of
-    steps; `fallback`, which were to be refitted and had to be searched.
+    steps; `fallback`, which were to be refitted and had to be searched. `searches` tells why.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="train", cycle=hour, shard=shard) as figures:
@@ -89,6 +91,8 @@ def train(system: System, *, cycle: str | datetime | None, shard: str,
         figures.update(no_figures())
         for block in blocks(patients, BLOCK if _all_native(config) else LIBRARY_BLOCK):
             _train_block(system, block, hour, config, figures)
+        with transaction(system.engine) as conn:
+            record(conn, search_events(figures["searches"]))
     return dict(figures)
 
 
@@ -113,6 +117,8 @@ def _train_block(system: System, patients: Sequence[str], hour: datetime, config
             conn, documents=rows.documents, aliases=rows.aliases, fits=rows.fits,
             statistics=[row for panel in due.panels for row in statistics_rows(
                 panel, job="train", cutoff=hour, horizon=config.horizon_hours)])
+        record(conn, fit_events(trainings))
+    count_searches(trainings, figures["searches"])
     for training in trainings:
         training.count(figures)
 

@@ -70,7 +70,7 @@ class Rows:
 def no_figures() -> dict[str, Any]:
     """The figures of a run that has trained nothing yet."""
     counted = ("series", "ensembles", *OUTCOMES, *MADE_BY.values(), "capped", "fallback")
-    return {**dict.fromkeys(counted, 0), "members": {}}
+    return {**dict.fromkeys(counted, 0), "members": {}, "searches": {}}
 
 
 def rows_of(trainings: Sequence[Training]) -> Rows:

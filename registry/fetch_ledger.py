@@ -1,0 +1,36 @@
+"""What a cycle's fetches came to, read from the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+
+from registry.database import Connection
+
+_TROUBLED = """
+SELECT c.provider, f.outcome, split_part(coalesce(f.reason, ''), ':', 1) AS reason, f.http_status,
+       count(*) AS fetches, CAST(sum(f.refused) AS bigint) AS refused
+FROM fetches f JOIN connections c USING (connection_id)
+WHERE f.cycle = :cycle AND c.patient_id = ANY(:patients)
+  AND (f.outcome <> 'complete' OR f.refused > 0)
+GROUP BY c.provider, f.outcome, reason, f.http_status ORDER BY 1, 2, 3, 4"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubled:
+    """Fetches of one vendor with one end; `reason` is the error's word, '' where there is none."""
+
+    provider: str
+    outcome: str
+    reason: str
+    http_status: int | None
+    fetches: int
+    refused: int
+
+
+def troubled_fetches(conn: Connection, patients: Sequence[str],
+                     cycle: datetime) -> list[Troubled]:
+    """This cycle's fetches of these patients that were not complete or not understood in whole."""
+    return [Troubled(**row._mapping) for row in conn.execute(
+        text(_TROUBLED), {"cycle": cycle, "patients": list(patients)})]
