@@ -96,9 +96,15 @@ def number(value: object) -> Decimal:
 def int64_text(value: object) -> Decimal:
     """An int64 that JSON carries as text (Google). Raises OddError for a bare number too:
     a changed type is a changed schema."""
-    if isinstance(value, str) and _INT64_TEXT.fullmatch(value):
-        return Decimal(value)
-    raise OddError("the value is not an integer in text")
+    found = _int64(value) if isinstance(value, str) else None
+    if found is None:
+        raise OddError("the value is not an integer in text")
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _int64(text: str) -> Decimal | None:
+    return Decimal(text) if _INT64_TEXT.fullmatch(text) else None
 
 
 def plausible(vital: Vital, value: Decimal) -> Decimal:

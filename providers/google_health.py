@@ -117,33 +117,22 @@ _DEVICE_KEYS = frozenset({"pairedDevices", "nextPageToken"})
 
 def parse_data_points(payload: Payload, kind: DataType) -> Parsed:
     """One page of `dataPoints`. Raises SchemaError for a page that is not one."""
-    page = opened(payload, known=_LIST_KEYS, required=frozenset())
-    points = list_at(page, "dataPoints") if "dataPoints" in page else []
-    read = _daily if kind.daily else _sample
-    observations: list[Observation] = []
-    refused: list[Refusal] = []
-    for index, point in enumerate(points):
-        try:
-            observations.append(read(point, kind))
-        except OddError as odd:
-            refused.append(Refusal(record=f"dataPoints[{index}]", reason=str(odd)))
-    return Parsed(observations=observations, refused=refused, received=len(points),
-                  next_page=token_at(page, "nextPageToken"))
+    return _points(payload, partial(_daily if kind.daily else _sample, kind=kind))
 
 
 def parse_any_points(payload: Payload) -> Parsed:
     """One page of `dataPoints` of whatever types, each told by its own key (a saved answer)."""
+    return _points(payload, _any_point)
+
+
+def _points(payload: Payload, read: Callable[[object], Observation]) -> Parsed:
     page = opened(payload, known=_LIST_KEYS, required=frozenset())
     points = list_at(page, "dataPoints") if "dataPoints" in page else []
     observations: list[Observation] = []
     refused: list[Refusal] = []
     for index, point in enumerate(points):
-        kind = next((one for one in DATA_TYPES.values()
-                     if isinstance(point, dict) and one.key in point), None)
         try:
-            if kind is None:
-                raise OddError("of none of the data types that hold vitals")
-            observations.append((_daily if kind.daily else _sample)(point, kind))
+            observations.append(read(point))
         except OddError as odd:
             refused.append(Refusal(record=f"dataPoints[{index}]", reason=str(odd)))
     return Parsed(observations=observations, refused=refused, received=len(points),
@@ -266,6 +255,14 @@ def _filters(kind: DataType, request: FetchRequest) -> Iterator[str]:
 
 def _rfc3339(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _any_point(point: object) -> Observation:
+    kind = next((one for one in DATA_TYPES.values()
+                 if isinstance(point, dict) and one.key in point), None)
+    if kind is None:
+        raise OddError("of none of the data types that hold vitals")
+    return (_daily if kind.daily else _sample)(point, kind)
 
 
 def _sample(point: object, kind: DataType) -> Observation:
