@@ -14,7 +14,7 @@ SELECT c.provider, f.outcome, split_part(coalesce(f.reason, ''), ':', 1) AS reas
 FROM fetches f JOIN connections c USING (connection_id)
 WHERE f.cycle = :cycle AND c.patient_id = ANY(:patients)
   AND (f.outcome <> 'complete' OR f.refused > 0)
-GROUP BY c.provider, f.outcome, reason, f.http_status ORDER BY 1, 2, 3, 4"""
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
