@@ -133,9 +133,11 @@ def _rows(conn: Connection, query: str, asked: dict[str, Any]) -> npt.NDArray[An
 
 def _without(rows: npt.NDArray[Any], kept_out: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The rows but those of the same series, time and value as one that is kept out."""
-    out = {one.item() for one in kept_out[["series", "time_us", "value"]]}
+    names = ["series", "time_us", "value"]
+    out = set(kept_out[names].tolist())
     maybe = np.flatnonzero(np.isin(rows["time_us"], kept_out["time_us"]))
-    gone = [i for i in maybe.tolist() if rows[["series", "time_us", "value"]][i].item() in out]
+    gone = [i for i, one in zip(maybe.tolist(), rows[maybe][names].tolist(), strict=True)
+            if one in out]
     return np.delete(rows, gone)
 
 

@@ -9,7 +9,7 @@ arrival, and the same readings again change nothing.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from clinical.vitals import Vital
 from providers.observation import Observation
 from providers.quality import Finding, Readings, check, impossible_pairs, numbered, reach
 from registry.database import Connection, execute_rows, raw_cursor
+
+if TYPE_CHECKING:
+    from providers.fetching import Page
 
 Spans = dict[Vital, tuple[datetime, datetime]]
 """When the first and the last reading of each vital begin."""
@@ -149,6 +152,12 @@ def check_arrivals(conn: Connection, patient_id: str, spans: Spans) -> Checked:
         judged = Window(patient_id=patient_id, vitals=vitals, since=since - far, until=until + far)
         checked += _judge(conn, judged, far)
     return checked
+
+
+def check_pages(conn: Connection, patient_id: str, pages: "Iterable[Page]") -> Checked:
+    """As `check_arrivals`, of what the pages of a fetch hold."""
+    return check_arrivals(conn, patient_id, spans_of(
+        one for page in pages for one in page.parsed.observations))
 
 
 def _pieces(

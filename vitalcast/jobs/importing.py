@@ -26,6 +26,7 @@ from registry.file_imports import (
     save_source,
 )
 from registry.patients import add_patient, set_birth_date
+from registry.quality import Spans, check_arrivals, noting
 from registry.runs import run
 from vitalcast.cycle import last_full_hour
 from vitalcast.memory import collector_paused
@@ -98,16 +99,17 @@ def _store(conn: Connection, asked: Import, source: SourceFile) -> Figures:
     connection_id = open_file_connection(conn, asked.patient_id, source.provider)
     save_source(conn, source)
     owners = _Owners()
+    spans: Spans = {}
     asked.file.seek(0)
     saved, refused = save_items(
-        conn, owners.passed(asked.format.read(asked.file, asked.zone)), source,
+        conn, noting(owners.passed(asked.format.read(asked.file, asked.zone)), spans), source,
         connection_id=connection_id, patient_id=asked.patient_id)
     check_owner(conn, asked.patient_id, source.provider, user_id=owners.user_id,
                 birth_date=owners.birth_date)
     if asked.new_patient and owners.birth_date:
         set_birth_date(conn, asked.patient_id, owners.birth_date)
     return {"inserted": saved.inserted, "revised": saved.revised, "unchanged": saved.unchanged,
-            "refused": refused}
+            "refused": refused, "flagged": check_arrivals(conn, asked.patient_id, spans).raised}
 
 
 def _source(asked: Import) -> SourceFile:

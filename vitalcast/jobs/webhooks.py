@@ -27,6 +27,7 @@ from registry.database import Connection as Transaction
 from registry.database import StatementFailed, transaction
 from registry.faults import fault_of
 from registry.file_imports import SourceFile, check_owner, open_file_connection, save_items
+from registry.quality import Spans, check_arrivals, noting
 from registry.runs import run
 from registry.webhooks import (
     Event,
@@ -52,8 +53,9 @@ _IMPORTERS: dict[Provider, Importer] = {
     Provider.GARMIN: FORMATS["garmin"].read, Provider.TERRA: FORMATS["terra"].read,
 }
 _STUMBLES = (StatementFailed, ArithmeticError, LookupError, TypeError, ValueError, RecursionError)
+_ROWS = ("inserted", "revised", "unchanged", "refused", "flagged")
 _FIGURES = ("events", "done", "unknown_account", "refused_events", "failed", "waiting", "fetches",
-            "inserted", "revised", "unchanged", "refused")
+            *_ROWS)
 
 
 @dataclass(slots=True)
@@ -186,10 +188,11 @@ def _store_push(conn: Transaction, event: Event, push: Push, items: Items,
     lock_connection(conn, link.connection_id)
     source = SourceFile(provider=event.provider, format="webhook", body=None,
                         sha256=save_push(conn, event, push.body))
-    saved, refused = save_items(conn, items, source, patient_id=link.patient_id,
+    spans: Spans = {}
+    saved, refused = save_items(conn, noting(items, spans), source, patient_id=link.patient_id,
                                 connection_id=link.connection_id)
     return Counter(inserted=saved.inserted, revised=saved.revised, unchanged=saved.unchanged,
-                   refused=refused)
+                   refused=refused, flagged=check_arrivals(conn, link.patient_id, spans).raised)
 
 
 def _end(conn: Transaction, event: Event, parts: Sequence[Part],
@@ -220,7 +223,7 @@ def _fetch(system: System, asked: _Asked, hour: datetime, now: datetime) -> Coun
     finally:
         client.close()
     failed = counts[Outcome.FETCH_FAILED.value] > 0
-    told = Counter({name: counts[name] for name in ("inserted", "revised", "unchanged", "refused")})
+    told = Counter({name: counts[name] for name in _ROWS})
     told["fetches"] = sum(counts[outcome.value] for outcome in Outcome)
     with transaction(system.engine) as conn:
         for key, received_at in asked.events:
