@@ -17,12 +17,15 @@ from providers.observation import Provider
 from providers.versions import PARSER_VERSIONS
 from registry.connections import Connection, conclude, due_connections
 from registry.database import transaction
+from registry.events import record
+from registry.fetch_ledger import troubled_fetches
 from registry.observations import owed_since, save_fetch, watermark
 from registry.patients import patient_ids
 from registry.quality import check_pages
 from registry.quarantine import hold_fetch
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
+from vitalcast.jobs.happened import fetch_events
 from vitalcast.memory import collector_paused
 from vitalcast.wiring import System
 
@@ -39,6 +42,9 @@ def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figur
         for connection in _connections(system, Shard.parse(shard), hour):
             figures["connections"] += 1
             _count(figures, _ingest_connection(system, connection, hour))
+        with transaction(system.engine) as conn:
+            patients = Shard.parse(shard).pick(patient_ids(conn))
+            record(conn, fetch_events(troubled_fetches(conn, patients, hour)))
     return dict(figures)
 
 
