@@ -305,8 +305,12 @@ def reread_from(request: FetchRequest) -> datetime:
     """
     if request.cursor is None:
         return request.start
-    behind = max(request.start, datetime.fromisoformat(request.cursor) - TRAILING_REREAD)
-    return datetime(behind.year, behind.month, behind.day, tzinfo=UTC)
+    return midnight(max(request.start, datetime.fromisoformat(request.cursor) - TRAILING_REREAD))
+
+
+def midnight(moment: datetime) -> datetime:
+    """The midnight UTC before, where days begin for every fetch."""
+    return datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
 
 
 def windows(start: datetime, end: datetime, *, days: int) -> Iterator[tuple[datetime, datetime]]:

@@ -31,7 +31,7 @@ from providers.errors import (
 )
 from providers.observation import Provider
 
-_TIMEOUT_S = (5, 30)
+_CONNECT_S = 5
 _LONGEST_LIFE_S = 10 * 365 * 86_400
 _WITHINGS_DEAD_TOKEN = 503
 _WITHINGS_TOO_MANY = 601
@@ -50,6 +50,7 @@ class OAuthConfig:
     redirect_uri: str
     pkce: bool = False
     revoke_url: str | None = None
+    timeout_s: float = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,8 @@ def refresh(config: OAuthConfig, refresh_token: str, *,
 def _session(config: OAuthConfig) -> Any:
     session = OAuth2Session(
         config.client_id, config.client_secret, redirect_uri=config.redirect_uri,
-        token_endpoint_auth_method="client_secret_post", default_timeout=_TIMEOUT_S,
+        token_endpoint_auth_method="client_secret_post",
+        default_timeout=(_CONNECT_S, config.timeout_s),
         code_challenge_method="S256" if config.pkce else None,
     )
     hook = _unwrapped if _DIALECTS[config.provider].enveloped else _checked

@@ -5,7 +5,7 @@ and start in half the time.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,9 @@ class System:
 
         client_id, client_secret = client_of(self.settings, provider)
         back = self.settings.redirect_uri.replace("{provider}", provider.value)
-        return oauth_config(provider, self.endpoints(provider), client_id, client_secret, back)
+        return replace(
+            oauth_config(provider, self.endpoints(provider), client_id, client_secret, back),
+            timeout_s=self.settings.vendor_timeout_s)
 
     def endpoints(self, provider: Provider) -> "Endpoints":
         """Where the vendor is: the sandbox, where one is set."""

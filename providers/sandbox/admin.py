@@ -29,6 +29,7 @@ class FaultIn(BaseModel):
     resource: str | None = Field(None, pattern="^/")
     subject_id: str | None = None
     times: int | None = Field(None, ge=1)
+    after: int = Field(0, ge=0)
     retry_after: int | None = Field(None, ge=0)
     status: int | None = None
     seconds: float | None = Field(None, ge=0)
@@ -121,8 +122,8 @@ def _shown(fault: Fault, left: int | None) -> FaultOut:
     return FaultOut(
         fault_id=fault.fault_id, left=left, kind=fault.kind, provider=fault.provider,
         resource=fault.resource, subject_id=fault.subject_id, times=fault.times,
-        retry_after=fault.retry_after, status=fault.status, seconds=fault.seconds,
-        since=_utc(fault.since), until=_utc(fault.until))
+        after=fault.after, retry_after=fault.retry_after, status=fault.status,
+        seconds=fault.seconds, since=_utc(fault.since), until=_utc(fault.until))
 
 
 def _utc(moment: int | None) -> datetime | None:

@@ -40,7 +40,8 @@ OF_READINGS = frozenset({Kind.LATE_DATA, Kind.RESENT_SUMMARY, Kind.DEVICE_CLOCK}
 class Fault:
     """One fault. None in `provider`, `resource` or `subject_id` means any.
 
-    `times` is how many requests it takes, None without end. `resource` is a prefix of the vendor's
+    `times` is how many requests it takes, None without end; `after` lets so many that fit pass
+    before. `resource` is a prefix of the vendor's
     own path, such as `/v2/sleep`; without one, token requests are spared. `seconds` is how long a
     hang lasts, how late data is, or how far a clock is ahead. Kinds of readings concern those
     measured in [since, until).
@@ -52,6 +53,7 @@ class Fault:
     resource: str | None = None
     subject_id: str | None = None
     times: int | None = None
+    after: int = 0
     retry_after: int | None = None
     status: int | None = None
     seconds: float | None = None
@@ -77,6 +79,7 @@ class Fault:
 class _Active:
     fault: Fault
     left: int | None
+    passing: int
 
 
 LATE_S = 6 * HOUR_S
@@ -105,7 +108,7 @@ class Faults:
         """Activate; the result carries its id."""
         given = replace(fault, fault_id=self._next_id)
         self._next_id += 1
-        self._active.append(_Active(fault=given, left=fault.times))
+        self._active.append(_Active(fault=given, left=fault.times, passing=fault.after))
         return given
 
     def clear(self, fault_id: int | None = None) -> int:
@@ -129,6 +132,9 @@ class Faults:
             if fault.resource is None and token_request:
                 continue
             if fault.resource is not None and not path.startswith(fault.resource):
+                continue
+            if active.passing:
+                active.passing -= 1
                 continue
             self._spend(active)
             return fault

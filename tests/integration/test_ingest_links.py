@@ -1,13 +1,13 @@
 """What ingest makes of links: lapsed ones come back, partial consents and a vendor that is down."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import requests
 from sqlalchemy import Engine, text
 
 from providers.breaker import FAILED_CALLS
-from providers.http import Patience
 from providers.oauth import exchange_code
 from providers.observation import Provider
 from registry.connections import save_connection
@@ -105,8 +105,8 @@ def test_a_partial_consent_is_told_apart_resource_by_resource(
 
 
 def test_a_vendor_that_is_down_is_left_alone_and_asked_by_the_next_run(
-        place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("providers.http.Patience", lambda: Patience(attempts=1))
+        place: Installation) -> None:
+    place = impatient(place)
     fail(place, kind="http_500", provider="oura")
     run(place, 0)
     told = list(asked(place, "demo-07", 0).values()) + list(asked(place, "demo-08", 0).values())
@@ -116,3 +116,9 @@ def test_a_vendor_that_is_down_is_left_alone_and_asked_by_the_next_run(
     mend(place)
     run(place, 1)
     assert set(asked(place, "demo-08", 1).values()) == {"complete"}
+
+
+def impatient(place: Installation) -> Installation:
+    """The same installation, which tries again at once."""
+    hasty = place.system.settings.model_copy(update={"vendor_wait_s": 0.001})
+    return replace(place, system=replace(place.system, settings=hasty))

@@ -31,6 +31,8 @@ def sandbox(
         help="arm: requests whose vendor's own path begins so, e.g. /v2/sleep")] = None,
     times: Annotated[int | None, typer.Option(
         help="arm: so many requests; default: until mended")] = None,
+    after: Annotated[int | None, typer.Option(
+        help="arm: so many requests pass first; default: none")] = None,
     seconds: Annotated[float | None, typer.Option(
         help="arm: how long a hang or a delay lasts, or how far a clock is ahead")] = None,
     retry_after: Annotated[int | None, typer.Option(help="arm: of http_429")] = None,
@@ -55,7 +57,7 @@ def sandbox(
             raise UserError("name the fault: vitalcast sandbox arm http_500; docs/sandbox.md lists "
                             "them all")
         arm(root, kind, provider=provider, subject_id=patient, resource=resource, times=times,
-            seconds=seconds, retry_after=retry_after)
+            after=after, seconds=seconds, retry_after=retry_after)
     active = armed(root)
     if as_json:
         typer.echo(orjson.dumps(active).decode())

@@ -26,13 +26,13 @@ def enrol_sandbox(system: System, root: str, keys: Keys) -> int:
         save_patients(conn, [Patient(patient_id=one.subject_id, birth_date=one.birth_date)
                              for one in served])
     for subject in served:
-        _link(system, subject)
+        link(system, subject)
     _ensure_logins(system, keys)
     return len(served)
 
 
-def _link(system: System, subject: Subject) -> None:
-    """The authorisation code flow, as a patient would go through it in a browser."""
+def link(system: System, subject: Subject) -> None:
+    """One patient's consent: the authorisation code flow, as gone through in a browser."""
     config = system.oauth(subject.provider)
     request = authorisation_url(config, token_urlsafe(16), login_hint=subject.subject_id)
     tokens = exchange_code(config, consent(request), request.code_verifier)

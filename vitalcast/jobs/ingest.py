@@ -12,14 +12,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.fetching import Client, FetchRequest, FetchResult, Outcome
+from providers.fetching import Client, FetchRequest, FetchResult, Outcome, midnight
 from providers.observation import Provider
 from providers.versions import PARSER_VERSIONS
 from registry.connections import Connection, conclude, due_connections
 from registry.database import transaction
 from registry.events import record
 from registry.fetch_ledger import troubled_fetches
-from registry.observations import owed_since, save_fetch, watermark
+from registry.observations import save_fetch, watermark
 from registry.patients import patient_ids
 from registry.quality import check_pages
 from registry.quarantine import hold_fetch
@@ -84,11 +84,9 @@ def ingest_resource(
     With `since`, everything from then on is read, wherever the last whole fetch ended; such a
     fetch leaves no watermark, for it may have passed over what came before.
     """
-    start = hour - timedelta(days=system.settings.history_days)
+    start = midnight(hour - timedelta(days=system.settings.history_days))
     with transaction(system.engine) as conn:
         cursor = watermark(conn, connection.connection_id, resource, hour)
-        owed = owed_since(conn, connection.connection_id, resource, hour)
-    start = min(start, owed or start)
     if since is not None:
         start, cursor = max(start, since), None
     request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor)

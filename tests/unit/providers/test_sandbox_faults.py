@@ -59,6 +59,11 @@ def test_429_lasts_as_often_as_told(google: SandboxUser) -> None:
     assert google.get("/sandbox/faults") == []
 
 
+def test_a_fault_may_let_requests_pass_first(google: SandboxUser) -> None:
+    fail(google, "http_500", after=2, times=1)
+    assert [google.asked(GOOGLE).status_code for _ in range(4)] == [200, 200, 500, 200]
+
+
 def test_429_of_google_has_no_retry_after_unless_told(google: SandboxUser) -> None:
     fail(google, "http_429", times=1)
     assert "Retry-After" not in google.asked(GOOGLE).headers
@@ -346,5 +351,5 @@ def test_what_the_sandbox_refuses_is_told(user: SandboxUser) -> None:
         arm(user.root, "hang", subject_id="nobody")
     number = arm(user.root, "hang", provider="oura")
     assert armed(user.root) == [{
-        "fault_id": number, "kind": "hang", "provider": "oura", "since": iso(NOW)}]
+        "fault_id": number, "kind": "hang", "provider": "oura", "after": 0, "since": iso(NOW)}]
     assert disarm(user.root, number) == 1
