@@ -1,12 +1,13 @@
 """After each forecast: score every stored forecast on the hours that have been observed since.
 
-Then the cycle is rolled up for the boards; one whose scoring failed is caught up by the next.
+Then the cycle is rolled up for the boards; one whose scoring failed is caught up by the next. And
+series are watched for drift.
 """
 
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from cycle_parts import COMMON, FORECASTS, list_shards
+from cycle_parts import COMMON, FORECASTS, list_shards, load_config
 
 
 @dag(schedule=PartitionedAssetTimetable(assets=FORECASTS), doc_md=__doc__, **COMMON)
@@ -25,7 +26,17 @@ def evaluate_models() -> None:
 
         return rollup(open_system(), cycle=partition_key)
 
-    evaluate.expand(shard=list_shards()) >> rollup()
+    @task
+    def watch(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
+        from vitalcast.jobs.watch import watch
+        from vitalcast.wiring import open_system
+
+        return watch(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
+
+    shards = list_shards()
+    scored = evaluate.expand(shard=shards)
+    scored >> rollup()
+    scored >> watch.partial(config_hash=load_config()).expand(shard=shards)
 
 
 evaluate_models()

@@ -273,13 +273,13 @@ def found_before(conn: Connection, patients: Sequence[str], before: datetime,
     return found
 
 
-def replace_found(conn: Connection, looked: Iterable[tuple[str, str, str]], cycle: datetime,
+def replace_found(conn: Connection, looked: Sequence[tuple[str, str, str]], cycle: datetime,
                   found: Sequence[DriftEvent], closed: Sequence[DriftEvent]) -> None:
     """Store what `cycle` found in the series and kinds that it looked at, and what it closed."""
-    patients, vitals, kinds = zip(*looked, strict=True)
     with raw_cursor(conn) as cursor:
-        cursor.execute(_FORGET_FOUND, {"patients": list(patients), "vitals": list(vitals),
-                                       "kinds": list(kinds), "cycle": cycle})
+        cursor.execute(_FORGET_FOUND, {
+            "patients": [one[0] for one in looked], "vitals": [one[1] for one in looked],
+            "kinds": [one[2] for one in looked], "cycle": cycle})
     upsert(conn, "drift_events", _EVENT, _lines(_EVENT, [*found, *closed]), _EVENT_AGAIN)
     record(conn, [_told("drift.began", one) for one in found])
     record(conn, [_told("drift.ended", one) for one in closed if one.closed_at == cycle])

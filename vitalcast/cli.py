@@ -16,10 +16,11 @@ from typer.main import get_command
 COMMANDS = {
     "demo": "local.demo", "up": "local.up", "ingest": "cycle.ingest", "train": "cycle.train",
     "forecast": "cycle.forecast", "evaluate": "cycle.evaluate", "retain": "cycle.retain",
-    "rollup": "cycle.rollup", "migrate": "cycle.migrate", "config": "cycle.config",
-    "compile": "kernels.compile_kernels",
+    "watch": "cycle.watch", "rollup": "cycle.rollup", "migrate": "cycle.migrate",
+    "config": "cycle.config", "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
-    "keys": "keys.keys", "webhooks": "webhooks.webhooks",
+    "keys": "keys.keys", "webhooks": "webhooks.webhooks", "events": "events.events",
+    "quarantine": "quarantine.quarantine",
     "sandbox": "sandbox.sandbox",
 }
 """Commands of this room, and where in `vitalcast.commands` they stand."""

@@ -230,3 +230,26 @@ def _onsets(more_gaps: FloatArray) -> FloatArray:
     told = ~np.isnan(more_gaps[:, 1:]) & (more_gaps[:, :-1] <= 0)
     found[:, 1:] = np.where(told, more_gaps[:, 1:] > 0, np.nan)
     return found
+
+
+def scaled_errors(y: FloatArray, point: FloatArray, lower: FloatArray, upper: FloatArray,
+                  resolution: float) -> FloatArray:
+    """Observed less forecast in the deviations that an 80 % interval promises: all (S, n).
+
+    Beyond the interval is beyond 1.28 deviations, to either side by its own width, which is at
+    least half the resolution: at a bound of what is possible an interval has no width.
+    """
+    error = y - point
+    width = np.where(error > 0, upper - point, point - lower)
+    return NORMAL_80 * error / np.maximum(width, resolution / 2)
+
+
+def skew_chart(served: FloatArray, trained: FloatArray, deviation: FloatArray) -> Chart:
+    """Mean of what is forecast from beside that of what was trained on, in deviations: (S,) each.
+
+    Score 0 where a side is not known (NaN).
+    """
+    size = (served - trained) / deviation
+    told = ~np.isnan(size)
+    return Chart(kind=Kind.SKEW, score=np.where(told, np.abs(size), 0.0),
+                 since=np.zeros(size.size, dtype=np.int64), size=np.where(told, size, 0.0))

@@ -42,7 +42,8 @@ def unit_chart(y: FloatArray, centre: FloatArray, deviation: FloatArray, unit: s
     """
     last, columns = _last(y)
     told = (~np.isnan(last)).sum(axis=1) >= READINGS - 1
-    far = np.nanmin(np.where(np.isnan(last), np.inf, np.abs(last - centre[:, None])), axis=1)
+    distance = np.abs(last - centre[:, None])
+    far = np.where(np.isnan(distance), np.inf, distance).min(axis=1)
     score, size = np.zeros(len(y)), np.zeros(len(y))
     for number, other in enumerate(OTHER_UNITS.get(unit, ()), start=1):
         back = np.abs((last - other.offset) / other.factor - centre[:, None])

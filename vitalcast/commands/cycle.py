@@ -1,4 +1,4 @@
-"""`vitalcast ingest | train | forecast | evaluate | rollup | retain | migrate | config`.
+"""`vitalcast ingest | train | forecast | evaluate | watch | rollup | retain | migrate | config`.
 
 Jobs by hand: the same that Airflow calls, on the same database; what one of them did is printed as
 a table or as JSON.
@@ -130,6 +130,21 @@ def retain(hour: Hour = None, as_json: AsJson = False) -> None:
     from vitalcast.jobs.retain import retain as job
 
     _run("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))
+
+
+def watch(
+    hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = None,
+    everyone: Annotated[bool, typer.Option(
+        "--all", help="look at all patients, not only at those whose turn it is")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look which series have drifted from their models. Example: vitalcast watch --all --json"""
+    from vitalcast.jobs.watch import watch as job
+
+    text = _config_text(config)
+    _run("watch", hour, as_json, lambda system, cycle: job(
+        system, cycle=cycle, shard=shard, config_hash=use_config(system, text),
+        everyone=everyone))
 
 
 def rollup(

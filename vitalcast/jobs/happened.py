@@ -37,7 +37,8 @@ _FIT_WORDS = (
 
 _SEARCH_WORDS = (
     ("the configuration has changed", "configuration"), ("the last fit failed", "last_failed"),
-    ("hit its cap", "capped"), ("h old or older", "age"), ("drifted", "errors_drifted"),
+    ("hit its cap", "capped"), ("h old or older", "age"), ("drift was found", "drift_found"),
+    ("drifted", "errors_drifted"),
     (_UNREADABLE, "unreadable"), ("no earlier", "no_earlier"))
 
 _FORECAST_WORDS = (("no reading in the last", "silent"), ("no model yet", "no_model"))

@@ -25,6 +25,7 @@ from forecasting.provenance import Provenance
 from forecasting.training import Outcome, train_panel
 from forecasting.workers import FAILED, TIMEOUT, FitOutcome, FitTask, fit_many
 from registry.database import Connection, transaction
+from registry.drift import found_before
 from registry.events import record
 from registry.models import (
     StoredDocument,
@@ -65,6 +66,7 @@ class Due:
     named    the others, light members and "ensemble", without their texts: those are fitted and
              weighed anew whatever was before
     failed   the members (patient, vital, member) whose last fit failed or ran out of time
+    drifts   kinds of drift that the watch found of a series, and when
     done     trainings that this cycle has had already
     """
 
@@ -72,6 +74,7 @@ class Due:
     earlier: Mapping[Key, Mapping[str, StoredDocument]] = field(default_factory=dict)
     named: Mapping[Key, Mapping[str, StoredName]] = field(default_factory=dict)
     failed: frozenset[tuple[str, str, str]] = frozenset()
+    drifts: Mapping[Key, Mapping[str, datetime]] = field(default_factory=dict)
     done: Sequence[Trained] = ()
 
 
@@ -150,6 +153,7 @@ def read_due(conn: Connection, patients: Sequence[str], hour: datetime,
     for name in latest_names(conn, known, before, [*LIGHT, ENSEMBLE]):
         named[name.patient_id, name.vital][name.member] = name
     return Due(panels=panels, earlier=earlier, named=named, done=done,
+               drifts=found_before(conn, known, hour, hour - config.search_every_hours * HOUR),
                failed=frozenset(last_failed(conn, known, HEAVY, before)))
 
 
@@ -208,7 +212,8 @@ def _plans(panel: Panel, keys: Sequence[Key], due: Due,
             plans[row][member] = Plan(made_by=SEARCH, why=faults[row]) if faults[row] else plan(
                 member, documents[row], end=panel.end, hours=panel.hours, config=panel.config,
                 policy=policy, document_id=one.document_id if one else None,
-                failed=(*key, member) in due.failed, drifted=row in gone)
+                failed=(*key, member) in due.failed, drifted=row in gone,
+                events=due.drifts.get(key, {}))
     return plans
 
 

@@ -43,7 +43,7 @@ def test_every_dag_parses(parsed: dict[str, Any]) -> None:
     assert parsed["errors"] == {}
     assert set(parsed["dags"]) == {
         "ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models",
-        "watch_webhooks", "process_webhooks"}
+        "watch_webhooks", "process_webhooks", "deliver_events"}
 
 
 def test_webhooks_are_processed_on_an_asset(parsed: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ def test_parsing_imports_nothing_heavy(parsed: dict[str, Any]) -> None:
 
 
 def test_the_configuration_is_read_in_a_task(parsed: dict[str, Any]) -> None:
-    for name in ("train_models", "forecast_vitals"):
+    for name in ("train_models", "forecast_vitals", "evaluate_models"):
         assert "load_config" in parsed["dags"][name]["tasks"]
 
 
