@@ -1,9 +1,10 @@
-"""Retain: delete model documents that no alias, no forecast and no later training needs."""
+"""Retain: delete model documents that nothing needs any more, and events past their time."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from registry.database import transaction
+from registry.event_log import drop_events
 from registry.retention import retain as drop
 from registry.runs import run
 from vitalcast.cycle import parse_cycle
@@ -11,10 +12,18 @@ from vitalcast.wiring import System
 
 
 def retain(system: System, *, cycle: str | datetime | None) -> dict[str, Any]:
-    """Delete what is older than `retain_days` before `cycle`; figures: documents deleted."""
+    """Delete what is past its days before `cycle`; figures: documents and events deleted.
+
+    Documents go that no alias, no forecast and no later training needs; events that Elasticsearch
+    has, or all where there is none.
+    """
     hour = parse_cycle(cycle)
     with run(system.engine, job="retain", cycle=hour, shard="1/1") as figures, \
             transaction(system.engine) as conn:
-        before = hour - timedelta(days=system.settings.retain_days)
+        settings = system.settings
+        before = hour - timedelta(days=settings.retain_days)
         figures["documents"] = drop(conn, documents_before=before).documents
+        figures["events"] = drop_events(
+            conn, before=hour - timedelta(days=settings.event_days),
+            delivering=bool(settings.elasticsearch_url))
     return dict(figures)
