@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from providers.fetching import Page
 from providers.observation import Observation, Parsed, Provider, Refusal
+from providers.versions import PARSER_VERSIONS
 from registry.connections import lock_connection
 from registry.database import Connection, RegistryError
 from registry.observations import Saved, save_pages
@@ -105,7 +106,8 @@ def save_items(
         refusals = [one for one in chunk if isinstance(one, Refusal)]
         page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
         saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
-                           connection_id=connection_id, parser_version=1)
+                           connection_id=connection_id,
+                           parser_version=PARSER_VERSIONS[source.provider])
         save_refusals(conn, ((source.sha256, one) for one in refusals),
                       connection_id=connection_id)
         inserted, revised = inserted + saved.inserted, revised + saved.revised

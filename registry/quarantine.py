@@ -51,8 +51,8 @@ WITH read AS (
 DELETE FROM refusals USING read
 WHERE refusals.raw_sha256 = read.raw_sha256 AND refusals.connection_id = read.connection_id"""
 
-_HOLD_REFUSALS = """
-SELECT count(*) AS records, mode() WITHIN GROUP (ORDER BY reason) AS reason FROM refusals
+_COMMON_REASON = """
+SELECT mode() WITHIN GROUP (ORDER BY reason) FROM refusals
 WHERE raw_sha256 = :sha256 AND connection_id = :connection_id"""
 
 # The connection's id names the patient and is left out; an event's status is told in these words.
@@ -210,16 +210,19 @@ def hold_fetch(
 
 
 def hold_refusals(
-    conn: Connection, raw_sha256: str, *, connection_id: str, resource: str, cycle: datetime,
-    parser_version: int, zone: str | None = None,
+    conn: Connection, raw_sha256: str, *, refused: int, connection_id: str, resource: str,
+    cycle: datetime, parser_version: int, zone: str | None = None,
 ) -> None:
-    """Quarantine a push or a file of which records were refused, by what `refusals` says."""
-    told = conn.execute(text(_HOLD_REFUSALS), {
-        "sha256": raw_sha256, "connection_id": connection_id}).one()
-    if told.records:
-        one = Fault(raw_sha256=raw_sha256, kind=RECORDS, reason=told.reason, records=told.records)
-        hold(conn, [one], connection_id=connection_id, resource=resource, cycle=cycle,
-             parser_version=parser_version, zone=zone)
+    """Quarantine a push or a file of which records were refused; `refusals` says why."""
+    if not refused:
+        mark_read(conn, [raw_sha256], connection_id=connection_id, resource=resource, by="ingest",
+                  parser_version=parser_version)
+        return
+    reason = conn.execute(text(_COMMON_REASON), {
+        "sha256": raw_sha256, "connection_id": connection_id}).scalar_one()
+    one = Fault(raw_sha256=raw_sha256, kind=RECORDS, reason=reason, records=refused)
+    hold(conn, [one], connection_id=connection_id, resource=resource, cycle=cycle,
+         parser_version=parser_version, zone=zone)
 
 
 def hold(

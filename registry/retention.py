@@ -24,7 +24,9 @@ WHERE d.cutoff < :before
       WHERE newer.patient_id = d.patient_id AND newer.vital = d.vital
         AND newer.member = d.member AND newer.cutoff > d.cutoff)"""
 
-_PAYLOADS = "DELETE FROM raw_payloads WHERE stored_at < :before"
+_PAYLOADS = """
+DELETE FROM raw_payloads p WHERE stored_at < :before AND NOT EXISTS (
+    SELECT 1 FROM quarantine q WHERE q.raw_sha256 = p.sha256 AND q.status = 'held')"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def retain(
 
     Kept: what a forecast names, what an alias names with the documents of the same training, and
     the last document of every member. Raw payloads stored before `payloads_before` go too, when
-    it is given, with their refusals; the readings stay.
+    it is given, with their refusals; the readings stay, and what is held in quarantine.
     """
     documents = conn.execute(text(_DOCUMENTS), {"before": documents_before}).rowcount
     payloads = 0

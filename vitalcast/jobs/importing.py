@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from providers.imports import Format, Item, Owner
 from providers.observation import Observation, Refusal
+from providers.stored import FILE
+from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
 from registry.file_imports import (
     MOST_RAW_BYTES,
@@ -27,6 +29,7 @@ from registry.file_imports import (
 )
 from registry.patients import add_patient, set_birth_date
 from registry.quality import Spans, check_arrivals, noting
+from registry.quarantine import hold_refusals
 from registry.runs import run
 from vitalcast.cycle import last_full_hour
 from vitalcast.memory import collector_paused
@@ -89,11 +92,11 @@ def import_readings(system: System, asked: Import) -> Figures:
     with run(system.engine, job="import", cycle=hour, shard="1/1") as figures:
         source = _source(asked)
         with transaction(system.engine) as conn, collector_paused():
-            figures.update(_store(conn, asked, source))
+            figures.update(_store(conn, asked, source, hour))
     return dict(figures)
 
 
-def _store(conn: Connection, asked: Import, source: SourceFile) -> Figures:
+def _store(conn: Connection, asked: Import, source: SourceFile, hour: datetime) -> Figures:
     if asked.new_patient:
         add_patient(conn, asked.patient_id)
     connection_id = open_file_connection(conn, asked.patient_id, source.provider)
@@ -104,6 +107,9 @@ def _store(conn: Connection, asked: Import, source: SourceFile) -> Figures:
     saved, refused = save_items(
         conn, noting(owners.passed(asked.format.read(asked.file, asked.zone)), spans), source,
         connection_id=connection_id, patient_id=asked.patient_id)
+    hold_refusals(conn, source.sha256, refused=refused, connection_id=connection_id, cycle=hour,
+                  resource=f"{FILE}{asked.name}", zone=asked.zone.key if asked.zone else None,
+                  parser_version=PARSER_VERSIONS[source.provider])
     check_owner(conn, asked.patient_id, source.provider, user_id=owners.user_id,
                 birth_date=owners.birth_date)
     if asked.new_patient and owners.birth_date:

@@ -20,6 +20,7 @@ from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
 from registry.observations import save_pages
 from registry.payloads import save_refusals
+from registry.quality import check_pages
 from registry.quarantine import (
     DISCREPANCY,
     EVENT,
@@ -53,7 +54,7 @@ MOST_AT_ONCE = 100_000
 
 _FIGURES = ("entries", "replayed", "held", "not_kept", "inserted", "revised", "unchanged",
             "refused", "events")
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z_.-]{0,39}[0-9]{0,3}")
+_PLAIN_KEY = re.compile(r"(?!(?:.*[0-9]){4})[A-Za-z_][A-Za-z0-9_.-]{0,60}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,8 @@ def _read_again(conn: Connection, one: Stored, *, by: str) -> Counter[str]:
     page = read_stored(one.provider, one.resource, one.body, end=one.known_until, zone=one.zone)
     saved = save_pages(conn, [page], patient_id=one.patient_id, provider=one.provider,
                        connection_id=one.connection_id, parser_version=version)
+    if saved.inserted or saved.revised:
+        check_pages(conn, one.patient_id, [page])
     forget_refusals(conn, one)
     save_refusals(conn, [(page.sha256, refusal) for refusal in page.parsed.refused],
                   connection_id=one.connection_id)

@@ -16,6 +16,8 @@ from providers.fetching import TRAILING_REREAD, Outcome
 from providers.imports import FORMATS, Importer, Owner
 from providers.imports.reading import FileRefused
 from providers.observation import Observation, Provider, Refusal
+from providers.stored import PUSHED
+from providers.versions import PARSER_VERSIONS
 from providers.webhooks import EventRefused, Gone, Hint, Part, Push, read_event
 from registry.connections import (
     Connection,
@@ -28,6 +30,7 @@ from registry.database import StatementFailed, transaction
 from registry.faults import fault_of
 from registry.file_imports import SourceFile, check_owner, open_file_connection, save_items
 from registry.quality import Spans, check_arrivals, noting
+from registry.quarantine import hold_refusals
 from registry.runs import run
 from registry.webhooks import (
     Event,
@@ -191,6 +194,9 @@ def _store_push(conn: Transaction, event: Event, push: Push, items: Items,
     spans: Spans = {}
     saved, refused = save_items(conn, noting(items, spans), source, patient_id=link.patient_id,
                                 connection_id=link.connection_id)
+    hold_refusals(conn, source.sha256, refused=refused, connection_id=link.connection_id,
+                  resource=PUSHED, cycle=last_full_hour(event.received_at),
+                  parser_version=PARSER_VERSIONS[event.provider])
     return Counter(inserted=saved.inserted, revised=saved.revised, unchanged=saved.unchanged,
                    refused=refused, flagged=check_arrivals(conn, link.patient_id, spans).raised)
 
