@@ -59,17 +59,20 @@ class StatementFailed(RegistryError):
     """The server refused a statement."""
 
 
-def database_url(url: str) -> URL:
-    """`url` for the driver in use, whichever way PostgreSQL is spelt in it."""
+def database_url(url: str, setting: str = "VITALCAST_DATABASE_URL") -> URL:
+    """`url` for the driver in use, whichever way PostgreSQL is spelt in it.
+
+    DatabaseUnreachable where it cannot be read; the message names the `setting` it comes from.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):   # the latter: a port that is no number
         raise DatabaseUnreachable(
-            "VITALCAST_DATABASE_URL cannot be read; write "
+            f"{setting} cannot be read; write "
             "postgresql://user:password@host:5432/database") from None
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise DatabaseUnreachable(
-            f"VITALCAST_DATABASE_URL names {parsed.get_backend_name()}, not PostgreSQL; write "
+            f"{setting} names {parsed.get_backend_name()}, not PostgreSQL; write "
             "postgresql://user:password@host:5432/database")
     return parsed.set(drivername="postgresql+psycopg2")
 

@@ -165,9 +165,9 @@ WITH links AS (
                             ELSE 'several' END AS provider
     FROM connections WHERE status <> 'revoked' GROUP BY patient_id),
 alike AS (
-    SELECT coalesce(l.provider, '') AS provider, c.vital, c.states, count(*) AS series
+    SELECT coalesce(l.provider, 'none') AS provider, c.vital, c.states, count(*) AS series
     FROM coverage c LEFT JOIN links l USING (patient_id)
-    WHERE c.day = :day GROUP BY coalesce(l.provider, ''), c.vital, c.states),
+    WHERE c.day = :day GROUP BY coalesce(l.provider, 'none'), c.vital, c.states),
 names AS (
     SELECT ARRAY['ok', 'worn_no_reading', 'not_worn', 'not_measured', 'not_expected', 'not_synced',
                  'fetch_failed', 'format_discrepancy', 'not_entitled', 'unsupported'] AS name)

@@ -106,6 +106,25 @@ class Settings(BaseSettings):
     webhook_most_bytes: Annotated[int, Field(
         default=10 * 2**20, ge=1024, le=256 * 2**20,
         description="a larger webhook is refused")]
+    metrics_token: Annotated[str, Field(
+        default="", repr=False,
+        description="what Prometheus sends as bearer to /metrics; empty = only operators and "
+                    "services who are signed in")]
+    grafana_url: Annotated[str, Field(
+        default="", description="root of the Grafana that boards are brought to")]
+    grafana_token: Annotated[str, Field(
+        default="", repr=False,
+        description="token of a Grafana service account with the role Admin")]
+    grafana_database_url: Annotated[str, Field(
+        default="", repr=False,
+        description="the database as Grafana reaches it, with a login that only reads; make it "
+                    "with `vitalcast dashboards role`")]
+    grafana_patients_database_url: Annotated[str, Field(
+        default="", repr=False,
+        description="the same with a login that may see patients; empty = no board of patients")]
+    runbook_url: Annotated[str, Field(
+        default="docs/runbook.md",
+        description="where alerts say that docs/runbook.md is to be found")]
     token_minutes: Annotated[int, Field(
         default=60, ge=1, le=1440, description="how long an API login lasts")]
 

@@ -116,7 +116,7 @@ _READINGS = (
          source="FROM rollup_arrivals"),
     View(name="bi_coverage", about="Series in each state of coverage, by hour: why readings miss",
          columns=_same(hour="UTC hour that is judged",
-                       provider=_PROVIDER + "; several, or empty without a link", vital=_VITAL,
+                       provider=_PROVIDER + "; several, or none without a link", vital=_VITAL,
                        state="ok, worn_no_reading, not_worn, not_measured, not_expected, "
                              "not_synced, fetch_failed, format_discrepancy, not_entitled or "
                              "unsupported", series="patients times vitals"),

@@ -65,7 +65,7 @@ rollup_fetches = Table(
 rollup_coverage = Table(
     "rollup_coverage", metadata,
     Column("hour", UTCTime, nullable=False),
-    Column("provider", Text, nullable=False, comment="empty where the patient has no link"),
+    Column("provider", Text, nullable=False, comment="several, or none without a link"),
     Column("vital", Text, nullable=False),
     Column("state", Text, nullable=False, comment="ok, or why there is no reading"),
     Column("series", Integer, nullable=False),

@@ -84,8 +84,7 @@ def _tables() -> None:
     op.create_table(
         "rollup_coverage",
         sa.Column("hour", _UTC, nullable=False),
-        sa.Column("provider", sa.Text(), nullable=False,
-                  comment="empty where the patient has no link"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="several, or none without a link"),
         sa.Column("vital", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False, comment="ok, or why there is no reading"),
         sa.Column("series", sa.Integer(), nullable=False),

@@ -1,0 +1,144 @@
+"""Operations: is the cycle on time, what does it cost, what failed and why."""
+
+from dashboards.boards.common import NOTES
+from dashboards.model import (
+    GREEN,
+    NAMED,
+    ONE,
+    ORANGE,
+    RED,
+    Board,
+    Kind,
+    Panel,
+    Type,
+    steps,
+)
+
+_BANDS = {"low": GREEN, "low-medium": "yellow", "medium": ORANGE, "high": RED,
+          "not applicable": "#808080"}
+_FITS = "$__timeFilter(cycle) AND outcome <> 'switched_off'"
+
+_HEADLINES = (
+    Panel(title="Last forecasts after the full hour", kind=Kind.STAT, columns=ONE, width=5,
+          height=4, unit="s", about="Of the newest cycle that has forecasts. An hour means that "
+                                    "the next cycle waits.",
+          thresholds=steps(GREEN, (1800, ORANGE), (3600, RED)), sql="""
+SELECT delay_s AS value FROM bi_cycles WHERE $__timeFilter(cycle) AND forecast_at IS NOT NULL
+ORDER BY cycle DESC LIMIT 1"""),
+    Panel(title="Runs that failed", kind=Kind.STAT, columns=ONE, width=5, height=4,
+          about="In the time shown; the newest are listed below.",
+          thresholds=steps(GREEN, (1, RED)), sql="""
+SELECT coalesce(sum(failed), 0) AS value FROM bi_cycles WHERE $__timeFilter(cycle)"""),
+    Panel(title="Cycles without forecasts", kind=Kind.STAT, columns=ONE, width=5, height=4,
+          about="Hours of the time shown, up to the newest cycle, for which nothing was forecast.",
+          thresholds=steps(GREEN, (1, ORANGE), (3, RED)), sql="""
+SELECT CAST(extract(epoch FROM max(cycle) - min(cycle)) AS integer) / 3600 + 1
+       - count(*) FILTER (WHERE forecast_at IS NOT NULL) AS value
+FROM bi_cycles WHERE $__timeFilter(cycle)"""),
+    Panel(title="CPU seconds a patient and cycle", kind=Kind.STAT, columns=ONE, width=5, height=4,
+          about="Mean of the time shown, all jobs.", decimals=3, thresholds=steps(GREEN), sql="""
+SELECT sum(cpu_seconds) / nullif(sum(patients), 0) AS value
+FROM bi_cycles WHERE $__timeFilter(cycle) AND patients > 0"""),
+    Panel(title="Patients scored", kind=Kind.STAT, columns=ONE, width=4, height=4,
+          about="At the newest cycle.", thresholds=steps(GREEN), sql="""
+SELECT patients AS value FROM bi_cycles WHERE $__timeFilter(cycle) AND patients IS NOT NULL
+ORDER BY cycle DESC LIMIT 1"""),
+)
+
+_CYCLE = (
+    Panel(title="Cycle time by stage", kind=Kind.TIMESERIES, bars=True, stacked=True, unit="s",
+          about="Busy time of the slowest shard of each job. A stage that grows alone is the one "
+                "to look at.", low=0, colours={
+                    "ingest": "blue", "train": "purple", "forecast": "green",
+                    "evaluate": "yellow", "rollup": "#808080"}, sql="""
+SELECT $__timeGroupAlias(cycle, $__interval), job AS metric, avg(seconds) AS value
+FROM (SELECT cycle, job, max(seconds) AS seconds
+      FROM (SELECT cycle, job, shard, sum(seconds) AS seconds FROM bi_runs
+            WHERE $__timeFilter(cycle) AND job IN ('ingest', 'train', 'forecast', 'evaluate',
+                                                   'rollup') AND seconds IS NOT NULL
+            GROUP BY cycle, job, shard) AS by_shard
+      GROUP BY cycle, job) AS by_job
+GROUP BY 1, 2 ORDER BY 1, 2"""),
+    Panel(title="Forecasts after the full hour", kind=Kind.TIMESERIES, unit="s", low=0,
+          about="From the cycle's hour to its last forecast.",
+          thresholds=steps(GREEN, (3600, RED)), sql="""
+SELECT $__timeGroupAlias(cycle, $__interval), 'delay' AS metric, max(delay_s) AS value
+FROM bi_cycles WHERE $__timeFilter(cycle) AND delay_s IS NOT NULL GROUP BY 1, 2 ORDER BY 1"""),
+    Panel(title="CPU seconds a patient, by stage", kind=Kind.TIMESERIES, low=0, stacked=True,
+          about="What a patient costs a cycle.", decimals=3, sql="""
+SELECT $__timeGroupAlias(r.cycle, $__interval), r.job AS metric,
+       sum(r.cpu_seconds) / nullif(sum(c.patients) / count(*) * count(DISTINCT r.cycle), 0) AS value
+FROM bi_runs r JOIN bi_cycles c USING (cycle)
+WHERE $__timeFilter(r.cycle) AND $__timeFilter(c.cycle) AND c.patients > 0
+  AND r.job IN ('ingest', 'train', 'forecast', 'evaluate', 'rollup')
+GROUP BY 1, 2 ORDER BY 1, 2"""),
+    Panel(title="Patients by severity", kind=Kind.TIMESERIES, stacked=True, low=0, colours=_BANDS,
+          about="A sudden change of many is rather the data than the patients.", sql="""
+SELECT $__timeGroupAlias(cycle, $__interval), band AS metric,
+       CAST(sum(patients) AS double precision) / count(DISTINCT cycle) AS value
+FROM bi_severities WHERE $__timeFilter(cycle) GROUP BY 1, 2 ORDER BY 1, 2"""),
+)
+
+_MODELS = (
+    Panel(title="Fits by outcome", kind=Kind.TIMESERIES, bars=True, stacked=True, low=0,
+          about="Of each cycle's trainings. A failed fit has its last good model stand in.",
+          colours={"fitted": GREEN, "failed": RED, "timeout": ORANGE,
+                   "too_little_data": "#808080"}, sql=f"""
+SELECT $__timeGroupAlias(cycle, $__interval), outcome AS metric,
+       CAST(sum(fits) AS double precision) / count(DISTINCT cycle) AS value
+FROM bi_fits WHERE {_FITS} GROUP BY 1, 2 ORDER BY 1, 2"""),
+    Panel(title="CPU seconds by member", kind=Kind.BARS, columns=NAMED, low=0,
+          about="All fits of the time shown.", unit="s", decimals=1, thresholds=steps("blue"),
+          sql=f"""
+SELECT member AS metric, sum(cpu_seconds) AS value
+FROM bi_fits WHERE {_FITS} GROUP BY member HAVING sum(cpu_seconds) > 0
+ORDER BY value DESC LIMIT 12"""),
+    Panel(title="Slowest members", kind=Kind.TABLE, width=10, decimals=3,
+          about="CPU seconds; the mean is per fit.", columns={
+              "member": Type.TEXT, "made by": Type.TEXT, "fits": Type.NUMBER,
+              "mean": Type.NUMBER, "slowest": Type.NUMBER},
+          units={"mean": "s", "slowest": "s"}, sql=f"""
+SELECT member, made_by AS "made by", sum(fits) AS fits, sum(cpu_seconds) / sum(fits) AS mean,
+       max(slowest_s) AS slowest
+FROM bi_fits WHERE {_FITS} AND outcome = 'fitted' GROUP BY member, made_by
+ORDER BY mean DESC LIMIT 50"""),
+    Panel(title="Fits that came to nothing, by reason", kind=Kind.TABLE, width=14,
+          about="Numbers are replaced by #.", columns={
+              "member": Type.TEXT, "outcome": Type.TEXT, "reason": Type.TEXT,
+              "fits": Type.NUMBER}, sql="""
+SELECT member, outcome, reason, sum(fits) AS fits FROM bi_failures WHERE $__timeFilter(cycle)
+GROUP BY member, outcome, reason ORDER BY fits DESC, member LIMIT 50"""),
+)
+
+_RUNS = (
+    Panel(title="Runs that failed", kind=Kind.TABLE, width=14,
+          about="Newest first. vitalcast explain RUN tells why on one screen.", columns={
+              "began": Type.TIME, "run": Type.NUMBER, "job": Type.TEXT, "shard": Type.TEXT,
+              "cycle": Type.TIME, "what ended it": Type.TEXT}, sql="""
+SELECT started_at AS began, run_id AS run, job, shard, cycle, exception AS "what ended it"
+FROM bi_runs WHERE $__timeFilter(cycle) AND status = 'failed'
+ORDER BY started_at DESC LIMIT 50"""),
+    Panel(title="Shards", kind=Kind.TABLE, width=10,
+          about="Mean run of each shard: one that is slower than the others has more patients.",
+          columns={"job": Type.TEXT, "shard": Type.TEXT, "runs": Type.NUMBER, "mean": Type.NUMBER,
+                   "slowest": Type.NUMBER}, units={"mean": "s", "slowest": "s"}, sql="""
+SELECT job, shard, count(*) AS runs, avg(seconds) AS mean, max(seconds) AS slowest
+FROM bi_runs WHERE $__timeFilter(cycle) AND seconds IS NOT NULL
+GROUP BY job, shard ORDER BY mean DESC LIMIT 50"""),
+    Panel(title="Events", kind=Kind.TIMESERIES, bars=True, stacked=True, low=0,
+          colours={"info": "blue", "warning": ORANGE, "error": RED},
+          about="vitalcast events search finds them.", sql="""
+SELECT $__timeGroupAlias(recorded_at, $__interval), severity AS metric, count(*) AS value
+FROM bi_events WHERE $__timeFilter(recorded_at) GROUP BY 1, 2 ORDER BY 1, 2"""),
+    Panel(title="Warnings and errors", kind=Kind.TABLE, about="Most frequent first.", columns={
+        "severity": Type.TEXT, "message": Type.TEXT, "events": Type.NUMBER, "last": Type.TIME},
+        sql="""
+SELECT severity, message, count(*) AS events, max(recorded_at) AS last
+FROM bi_events WHERE $__timeFilter(recorded_at) AND severity <> 'info'
+GROUP BY severity, message ORDER BY events DESC, message LIMIT 50"""),
+)
+
+OPERATIONS = Board(
+    uid="vitalcast-operations", title="Operations",
+    about="Is the cycle on time, what does it cost, what failed and why.",
+    panels=(*_HEADLINES, *_CYCLE, *_MODELS, *_RUNS), notes=NOTES)
