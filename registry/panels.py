@@ -4,9 +4,10 @@ Without a loop over series: the server sends (series, time, value) from an index
 docs/decisions/0005).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,22 @@ def read_panels(
     `start` and `end` are full hours, UTC. Samples and intervals of accepted quality, instants
     and means, without those that a flag keeps out: a nightly average is no reading of an hour.
     """
+    return panels_of(partial(_readings, conn), patients, vitals, start, end)
+
+
+def panels_of(
+    read: Callable[[dict[str, Any]], npt.NDArray[Any]], patients: Sequence[str],
+    vitals: Sequence[str], start: datetime, end: datetime,
+) -> dict[Vital, HourlyPanel]:
+    """The panels of the readings that `read` finds, as `_ROW`, for the parameters of a block."""
     hours = (end - start) // _HOUR
-    parts = [
-        _summed(_readings(conn, patients[first:first + QUERY_PATIENTS], vitals, start, end),
-                len(patients[first:first + QUERY_PATIENTS]) * len(vitals), start, hours)
-        for first in range(0, len(patients), QUERY_PATIENTS)
-    ]
+    parts = []
+    for first in range(0, len(patients), QUERY_PATIENTS):
+        block = list(patients[first:first + QUERY_PATIENTS])
+        rows = read({"patients": block, "vitals": [str(vital) for vital in vitals],
+                     "count": len(vitals), "start": start, "end": end})
+        parts.append(_summed(rows[np.isfinite(rows["value"])], len(block) * len(vitals), start,
+                             hours))
     if not parts:
         return {}
     whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -115,16 +126,13 @@ def read_panels(
     }
 
 
-def _readings(conn: Connection, patients: Sequence[str], vitals: Sequence[str], start: datetime,
-              end: datetime) -> npt.NDArray[Any]:
-    asked = {"patients": list(patients), "vitals": [str(vital) for vital in vitals],
-             "count": len(vitals), "start": start, "end": end}
-    rows, kept_out = (_rows(conn, query, asked) for query in (_READINGS, _KEPT_OUT))
-    rows = rows[np.isfinite(rows["value"])]
+def _readings(conn: Connection, asked: dict[str, Any]) -> npt.NDArray[Any]:
+    rows, kept_out = (copied_rows(conn, query, asked) for query in (_READINGS, _KEPT_OUT))
     return _without(rows, kept_out) if kept_out.size else rows
 
 
-def _rows(conn: Connection, query: str, asked: dict[str, Any]) -> npt.NDArray[Any]:
+def copied_rows(conn: Connection, query: str, asked: dict[str, Any]) -> npt.NDArray[Any]:
+    """What a query of (series, time, value) gives, as `_ROW`."""
     copied = copy_out(conn, query, asked)
     rows: npt.NDArray[Any] = np.frombuffer(
         copied[_COPY_HEADER_BYTES:-_COPY_TRAILER_BYTES], dtype=_ROW)

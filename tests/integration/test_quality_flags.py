@@ -1,7 +1,5 @@
 """Flags of readings on a real server: raised on arrival, whatever the order, and cleared again."""
 
-import hashlib
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -12,15 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from clinical.vitals import Vital
-from providers.fetching import Page
-from providers.observation import Observation, Parsed, Provider, Quality
+from providers.observation import Observation, Provider, Quality
 from registry.database import transaction
-from registry.observations import save_pages
 from registry.panels import read_panels
-from registry.patients import Patient, save_patients
-from registry.payloads import save_payloads
-from registry.quality import Checked, check_arrivals, spans_of
+from registry.quality import Checked
 from registry.readings import daily_readings, last_readings
+from tests.reference.arrivals import arrive
 from tests.reference.quality import Plain, flags
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -32,22 +27,6 @@ def observed(one: Plain, **more: Any) -> Observation:
         vital=one.vital, value=Decimal(str(one.value)), effective_start=one.time,
         effective_end=one.time, device_model=one.device, group_id=one.group or None,
         source_record_id=str(one.name), **more)
-
-
-def arrive(engine: Engine, readings: Sequence[Observation], *, platform: str = "withings",
-           resource: str = "heart") -> Checked:
-    """One transaction, as a job makes it: readings of one payload, and their flags."""
-    sha256 = hashlib.sha256(repr((readings, platform)).encode()).hexdigest()
-    page = Page(body=b"", sha256=sha256, parsed=Parsed(observations=readings))
-    with transaction(engine) as conn:
-        save_patients(conn, [Patient(patient_id="p1")])
-        conn.execute(text("""INSERT INTO connections (connection_id, patient_id, provider)
-            VALUES (:connection, 'p1', :platform) ON CONFLICT DO NOTHING"""),
-            {"connection": f"{platform}:p1", "platform": platform})
-        save_payloads(conn, [(sha256, b"")], provider=Provider(platform), resource=resource)
-        save_pages(conn, [page], patient_id="p1", provider=Provider(platform),
-                   connection_id=f"{platform}:p1", parser_version=1)
-        return check_arrivals(conn, "p1", spans_of(readings))
 
 
 def standing(engine: Engine) -> set[tuple[int, str]]:

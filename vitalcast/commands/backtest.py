@@ -1,6 +1,8 @@
 """`vitalcast backtest FILE`: how well would the engine have forecast the end of known series?
 
-No database and no Airflow: a tidy table in, one JSON object (or a table to read) out.
+No database and no Airflow: a tidy table in, one JSON object (or a table to read) out. With
+`--stored` the series are those of the database, as they were known when each forecast would have
+been made.
 """
 
 import json
@@ -8,6 +10,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,8 +31,8 @@ JsonObject = dict[str, Any]
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="Parquet or csv with unique_id, ds, y"
-                                              " and optionally vital")],
+    file: Annotated[Path | None, typer.Argument(help="Parquet or csv with unique_id, ds, y"
+                                                     " and optionally vital")] = None,
     horizon: Annotated[int, typer.Option(help="Hours to hold out and forecast")] = 24,
     windows: Annotated[int, typer.Option(help="Windows per series, stepping back")] = 1,
     season: Annotated[str, typer.Option(help="Season lengths in hours, such as 24,168")] = "24",
@@ -43,24 +46,68 @@ def backtest(
     fit_timeout: Annotated[float, typer.Option(
         help="Seconds that one fit of statsforecast may take")] = 300.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object")] = False,
+    stored: Annotated[bool, typer.Option(
+        "--stored", help="Readings of the database in place of a file")] = False,
+    patients: Annotated[str, typer.Option(
+        help="Stored: ids, comma separated; empty = all patients")] = "",
+    until: Annotated[str | None, typer.Option(
+        help="Stored: the UTC hour that the last window ends at; default: the last full")] = None,
+    hours: Annotated[int, typer.Option(help="Stored: hours to fit on")] = 336,
+    hindsight: Annotated[bool, typer.Option(
+        "--hindsight", help="Stored: fit on what is known now, late readings included, not on what"
+                            " was known then")] = False,
 ) -> None:
     """Hold out the end of each series, forecast it from the rest, and print the errors.
 
     Example: vitalcast backtest hours.parquet --engine statsforecast --json
-    """
-    from vitalcast.frames import read_windows
 
+    Example: vitalcast backtest --stored --patients p-17,p-18 --windows 7
+    """
     config = _config(horizon, season, levels, members, engine)
-    if windows < 1 or workers < 0 or not fit_timeout > 0:
-        raise UserError("--windows must be 1 or more, --workers 0 or more, --fit-timeout above 0")
+    if windows < 1 or workers < 0 or not fit_timeout > 0 or hours < 1:
+        raise UserError("--windows and --hours must be 1 or more, --workers 0 or more, "
+                        "--fit-timeout above 0")
+    if (file is None) is not stored or (file and (patients or until or hindsight)):
+        raise UserError("give either a parquet or csv file, or --stored and what goes with it")
     began = _cpu_seconds()
-    cut = read_windows(file, horizon=config.horizon, windows=windows)
+    cut = (_of_file(file, config, windows) if file is not None else
+           _of_database(config, windows, patients, until, hours, hindsight))
     results = _run(cut, config, workers or os.cpu_count() or 1, fit_timeout)
     report = summarise(results, config, cpu_seconds=_cpu_seconds() - began)
     if as_json:
         typer.echo(json.dumps(report, allow_nan=False))
     else:
         Console().print(_table(report))
+
+
+def _of_file(file: Path, config: EngineConfig, windows: int) -> "list[held_out.Window]":
+    from vitalcast.frames import read_windows
+
+    return read_windows(file, horizon=config.horizon, windows=windows)
+
+
+def _of_database(config: EngineConfig, windows: int, patients: str, until: str | None, hours: int,
+                 hindsight: bool) -> "list[held_out.Window]":
+    from registry.database import transaction
+    from registry.patients import patient_ids
+    from vitalcast.commands.cycle import open_here
+    from vitalcast.cycle import last_full_hour, parse_cycle
+    from vitalcast.stored_windows import stored_windows
+
+    end = parse_cycle(until) if until else last_full_hour(datetime.now(UTC))
+    asked = [name.strip() for name in patients.split(",") if name.strip()]
+    with open_here() as system, transaction(system.engine) as conn:
+        known = patient_ids(conn)
+        if unknown := len(set(asked) - set(known)):
+            raise UserError(f"{unknown} of --patients are not known: correct the ids")
+        found = stored_windows(conn, asked or known, until=end, hours=hours,
+                               horizon=config.horizon, windows=windows, hindsight=hindsight)
+    if not found:
+        raise UserError(
+            f"no series has readings both in the {config.horizon * windows} h before {end:%F %H:%M}"
+            " UTC and, known when they began, before: name another --until, or add --hindsight to"
+            " fit on what came later")
+    return found
 
 
 def _config(horizon: int, season: str, levels: str, members: str, engine: str) -> EngineConfig:
