@@ -7,7 +7,9 @@ is a zip that unpacks to more than two hundred times its size.
 """
 
 import re
+import struct
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
 from providers.checks import OddError, plausible
-from providers.imports.reading import FileRefused, Item, Owner
+from providers.imports.reading import OUT_OF_RANGE, FileRefused, Item, Owner
 from providers.imports.units import UNITS
 from providers.observation import (
     Context,
@@ -47,6 +49,10 @@ _VITALS = {
 _PRESSURES = (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)
 _MOTIONS = {"1": Context.REST, "2": Context.ACTIVE}
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
+            ValueError)
+"""What zipfile raises for a zip that is cut off, garbled or encrypted; expat a ValueError for an
+encoding that it does not read."""
 _BIRTH = "HKCharacteristicTypeIdentifierDateOfBirth"
 
 
@@ -75,7 +81,7 @@ def _unpacked(file: BinaryIO) -> BinaryIO:
             raise FileRefused(f"export.xml would unpack to more than {MOST_UNPACKED} times its "
                               "size: not an export")
         return cast(BinaryIO, archive.open(names[0]))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise FileRefused(f"the zip cannot be read ({type(error).__name__}): "
                           "unpack it and name export.xml") from None
 
@@ -114,7 +120,12 @@ class _Reader:
                 if one := _observation(record, self.metadata, self.pressures):
                     self.items.append(one)
             except OddError as odd:
-                self.items.append(Refusal(record=f"Record[{self.records - 1}]", reason=str(odd)))
+                self._refuse(str(odd))
+            except ArithmeticError:
+                self._refuse(OUT_OF_RANGE)
+
+    def _refuse(self, reason: str) -> None:
+        self.items.append(Refusal(record=f"Record[{self.records - 1}]", reason=reason))
 
     def entity(self, *_: object) -> None:
         """An entity is declared."""
@@ -135,7 +146,9 @@ def _stream(file: BinaryIO) -> Iterator[Item]:
     except expat.ExpatError as error:
         told = expat.errors.messages.get(error.code) or "unreadable"
         raise FileRefused(f"line {error.lineno}: not XML, or cut off ({told})") from None
-    except (EOFError, zipfile.BadZipFile, OSError) as error:
+    except LookupError:
+        raise FileRefused("line 1: the encoding is not known; save it as UTF-8") from None
+    except _DAMAGED as error:
         raise FileRefused(f"cut off after {reader.records} records ({type(error).__name__})"
                           ) from None
 

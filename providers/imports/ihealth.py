@@ -34,7 +34,8 @@ def read_ihealth(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
     """The readings of either list."""
     document = object_or_refused(opened_json(file))
     if "BPDataList" in document:
-        unit = _PRESSURE_UNITS.get(document.get("BPUnit", 0))
+        told = document.get("BPUnit", 0)
+        unit = _PRESSURE_UNITS.get(told) if type(told) is int else None
         if unit is None:
             raise FileRefused("line 1: BPUnit is neither 0 (mmHg) nor 1 (kPa)")
         yield from each_record(document["BPDataList"], "BPDataList",

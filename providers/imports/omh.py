@@ -96,7 +96,7 @@ def _statistic(body: dict[str, Any]) -> Statistic:
     told = body.get("descriptive_statistic")
     if told is None:
         return Statistic.INSTANT
-    if told not in _STATISTICS:
+    if not isinstance(told, str) or told not in _STATISTICS:
         raise OddError("the descriptive statistic is none of average, minimum, maximum")
     return _STATISTICS[told]
 

@@ -27,7 +27,8 @@ Parse = Callable[[Any], Parsed]
 def read_withings(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
     """An answer of `measure`, `v2/sleep`, `v2/measure`, `v2/user`, `notify`, or a notification."""
     start = file.read(512)
-    if b"userid=" in start and not start.lstrip().startswith(b"{") and b"appli" in parse_qs(start):
+    if not start.lstrip().startswith(b"{") and {"userid", "appli"} <= parse_qs(
+            start.decode(errors="replace")).keys():
         return
     file.seek(0)
     document = object_or_refused(opened_json(file))

@@ -15,6 +15,9 @@ MOST_BYTES = 512 * 2**20
 """A JSON file is read as a whole; Apple's exports are larger, and streamed."""
 
 
+OUT_OF_RANGE = "a number or a time beyond what can be reckoned with"
+
+
 class FileRefused(Exception):
     """The file as a whole is not of the format; says which line or record, never what it holds."""
 
@@ -88,6 +91,8 @@ def each_record(records: Any, name: str,
             yield from list(read(record))
         except OddError as odd:
             yield Refusal(record=f"{name}[{index}]", reason=str(odd))
+        except ArithmeticError:
+            yield Refusal(record=f"{name}[{index}]", reason=OUT_OF_RANGE)
 
 
 def record_of(value: Any) -> dict[str, Any]:
