@@ -14,11 +14,23 @@ from api import problems
 from api.access_log import keep_codes_out
 from api.cache import BriefCache
 from api.headers import SecurityHeaders
+from api.metrics import CountRequests, ServerMetrics
 from api.pages.render import STATIC_FOLDER
-from api.routes import connections, health, models, pages, patients, session, webhooks
+from api.routes import (
+    connections,
+    health,
+    metrics,
+    models,
+    pages,
+    patients,
+    quarantine,
+    session,
+    webhooks,
+)
 from api.security import Logins, Tokens
 from api.settings import ApiSettings
 from api.throttle import LoginThrottle
+from registry.metrics import Metrics
 from registry.people import People
 from registry.reading import open_reading
 from registry.webhooks import Inbox
@@ -53,12 +65,16 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.people = People(settings.database_url)
     app.state.inbox = Inbox(settings.database_url)
     app.state.linking = Linking(settings.vendors)
+    app.state.figures = Metrics(settings.database_url)
+    app.state.metrics = ServerMetrics(app.state.figures)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)
     app.state.logins = Logins(reading, throttle)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.install(app)
-    for room in (health, session, patients, connections, webhooks, models, pages):
+    for room in (health, metrics, session, patients, connections, webhooks, models, quarantine,
+                 pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app
@@ -75,6 +91,7 @@ def from_environment() -> FastAPI:
         database_url=settings.database_url, secret_key=settings.secret_key,
         token_minutes=settings.token_minutes, vendors=settings,
         webhook_secrets=SecretsOf(settings), webhook_most_bytes=settings.webhook_most_bytes,
+        metrics_token=settings.metrics_token,
     ))
 
 
@@ -85,3 +102,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.people.close()
     app.state.inbox.close()
     app.state.linking.close()
+    app.state.figures.close()

@@ -1,7 +1,7 @@
 """What the API is built from; `api.app.from_environment` fills it in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from providers.webhooks import WebhookSecrets
@@ -23,6 +23,8 @@ class ApiSettings:
 
     `vendors`: what linking accounts needs; without it none can be linked here.
 
+    `metrics_token`: who sends it may read the metrics; empty = only who is signed in.
+
     `webhook_secrets`: asked with each webhook, since Google's keys change.
     """
 
@@ -35,6 +37,7 @@ class ApiSettings:
     vendors: Settings | None = None
     webhook_secrets: Callable[[], WebhookSecrets] = WebhookSecrets
     webhook_most_bytes: int = 10 * 2**20
+    metrics_token: str = field(default="", repr=False)
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:
