@@ -150,6 +150,8 @@ Doctor = Annotated[Principal, Depends(
 Watcher = Annotated[Principal, Depends(
     Bearer(Role.OPERATOR, Role.SERVICE,
            refusal="runs are for operators and services: sign in as one"))]
+Operator = Annotated[Principal, Depends(
+    Bearer(Role.OPERATOR, refusal="what was not understood is for operators: sign in as one"))]
 
 
 async def linker(request: Request) -> Login:

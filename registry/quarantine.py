@@ -28,6 +28,11 @@ PAGE, DISCREPANCY, RECORDS, EVENT = "page", "discrepancy", "records", "event"
 """Kinds: a page not understood as a whole; too much of a fetch refused; single records refused in
 one that is fine; a webhook event."""
 
+OF_WEIGHT = (PAGE, DISCREPANCY, EVENT)
+"""Kinds that stop a cursor or lose an event; refused records of a fetch that is fine are many."""
+
+HELD = ("held",)
+
 _HOLD = """
 INSERT INTO quarantine (entry_id, raw_sha256, connection_id, resource, kind, reason, records,
                         first_cycle, last_cycle, zone, parser_version) VALUES %s
@@ -241,7 +246,7 @@ def hold(
 
 def mark_read(
     conn: Connection, hashes: Sequence[str], *, connection_id: str, resource: str, by: str,
-    parser_version: int, statuses: Sequence[str] = ("held",),
+    parser_version: int, statuses: Sequence[str] = HELD,
 ) -> None:
     """Say of payloads in quarantine that all of them was understood; their refusals go."""
     conn.execute(text(_READ), {
@@ -251,7 +256,7 @@ def mark_read(
 
 def entries(
     conn: Connection, *, provider: str | None = None, since: datetime | None = None,
-    statuses: Sequence[str] = ("held",), kinds: Sequence[str] = (PAGE, DISCREPANCY, EVENT),
+    statuses: Sequence[str] = HELD, kinds: Sequence[str] = OF_WEIGHT,
     most: int = 1000,
 ) -> list[Entry]:
     """Entries seen in a cycle from `since` on, the latest first."""

@@ -26,6 +26,9 @@ from registry.database import (
 )
 from registry.migrate import require_migrated
 from registry.prepared import Prepared
+from registry.quarantine import HELD, OF_WEIGHT
+from registry.quarantine import Entry as QuarantineEntry
+from registry.quarantine import entries as quarantine_entries
 from registry.views import (
     Access,
     Accuracy,
@@ -223,6 +226,15 @@ class Reading:
     def runs(self, *, limit: int) -> tuple[Run, ...]:
         """The newest runs of the jobs; they hold no patient data."""
         return tuple(Run(**row._mapping) for row in self._ask(sql.RUNS, limit=limit))
+
+    def quarantine(
+        self, *, provider: str | None, since: datetime | None, kinds: Sequence[str] | None,
+        statuses: Sequence[str] | None, limit: int,
+    ) -> list[QuarantineEntry]:
+        """Payloads that were not understood; without kinds and statuses, held ones of weight."""
+        with transaction(self._engine) as conn:
+            return quarantine_entries(conn, provider=provider, since=since, most=limit,
+                                      kinds=kinds or OF_WEIGHT, statuses=statuses or HELD)
 
     def require_migrated(self) -> None:
         """NotMigrated unless the database has this release's tables."""

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from providers.observation import Provider
 from registry.database import transaction
-from registry.quarantine import DISCREPANCY, EVENT, PAGE, RECORDS, Entry, entries
+from registry.quarantine import HELD, OF_WEIGHT, RECORDS, Entry, entries
 from vitalcast.commands.cycle import AsJson, open_here
 from vitalcast.errors import UserError
 from vitalcast.wiring import System
@@ -91,11 +91,11 @@ def _only(ids: list[str]) -> str:
 
 def _found(system: System, provider: Provider | None, since: datetime | None, *, refused: bool,
            every: bool) -> list[Entry]:
-    kinds = (PAGE, DISCREPANCY, EVENT, *((RECORDS,) if refused else ()))
+    kinds = (*OF_WEIGHT, *((RECORDS,) if refused else ()))
     start = since and (since.replace(tzinfo=UTC) if since.tzinfo is None else since)
     with transaction(system.engine) as conn:
         return entries(conn, provider=provider, since=start, kinds=kinds,
-                       statuses=STATUSES if every else STATUSES[:1])
+                       statuses=STATUSES if every else HELD)
 
 
 def _list(found: list[Entry], as_json: bool) -> None:

@@ -22,9 +22,8 @@ from registry.observations import save_pages
 from registry.payloads import save_refusals
 from registry.quality import check_pages
 from registry.quarantine import (
-    DISCREPANCY,
     EVENT,
-    PAGE,
+    OF_WEIGHT,
     RECORDS,
     Entry,
     Stored,
@@ -49,7 +48,7 @@ from vitalcast.wiring import System
 
 Figures = dict[str, Any]
 
-ALL_KINDS = (PAGE, DISCREPANCY, EVENT, RECORDS)
+ALL_KINDS = (*OF_WEIGHT, RECORDS)
 MOST_AT_ONCE = 100_000
 
 _FIGURES = ("entries", "replayed", "held", "not_kept", "inserted", "revised", "unchanged",
