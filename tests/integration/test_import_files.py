@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -14,7 +16,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from providers.imports import FORMATS, Item
+from providers.imports import FORMATS, FileRefused, Item
 from registry.database import transaction
 from registry.file_imports import CHUNK, WrongPatient
 from registry.patients import Patient, load_patients, save_patients
@@ -109,6 +111,44 @@ def test_a_bad_file_is_refused_and_leaves_nothing(
         assert refused["observations"] == []
         assert told in refused["refused"][0]["reason"]
     assert dump(engine) == before
+
+
+def bad_files(whole: bytes) -> dict[str, bytes]:
+    """A good file of any format, spoilt; what is said of each names the line or the record."""
+    laughs = (b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
+              b"<HealthData><Record a='&b;'/></HealthData>")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("export.xml", bytes(5_000_000))
+    return {
+        "truncated": whole[:len(whole) * 2 // 3],
+        "wrong encoding": whole.decode().replace("61", "\u00e4\u00f6").encode("cp1252")
+        if b"61" in whole else whole.decode().encode("utf-16"),
+        "wrong root": b"<Other/>" if whole.lstrip().startswith(b"<") else b'{"other": 1}',
+        "billion laughs": laughs, "zip bomb": bomb.getvalue(), "0 bytes": b""}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_way_to_spoil_a_file_is_refused_by_line_and_leaves_nothing(
+        system: System, engine: Engine, shared: Path, name: str) -> None:
+    payload = next(payload for payload in EXPECTED if format_of(payload) == name)
+    whole = (shared / "fixtures" / payload).read_bytes()
+    before = dump(engine)
+
+    def stored(data: bytes, patient: str = "p1") -> dict[str, Any]:
+        return import_readings(system, Import(
+            name=name, format=FORMATS[name], file=io.BytesIO(data), zone=ZoneInfo("UTC"),
+            patient_id=patient))
+
+    for how, data in bad_files(whole).items():
+        with pytest.raises(FileRefused) as refused:
+            stored(data)
+        assert re.search(r"line \d|data\[0\]|zip|export\.xml", str(refused.value)), (how, name)
+        assert dump(engine) == before, how
+    with pytest.raises(WrongPatient, match="no patient"):
+        stored(whole, "nobody")
+    assert dump(engine) == before
+    assert stored(whole)["inserted"]
 
 
 def long_export(records: int, end: str = "</HealthData>") -> bytes:
