@@ -6,7 +6,8 @@ The export is written to a temporary folder first (steps and energy between the 
 a real one), and is gone afterwards, like the database. The commands run in processes of their own;
 their resident memory, and that of the database's largest session without what all share, are
 looked at ten times a second, beside how far the file has been read in the last pass over it. Flat
-means: the highest by the end of that pass is at most 1.2 times the highest by a tenth of it.
+means: the highest by the end of that pass is at most 1.2 times the highest by a tenth of it, or
+8 MiB more.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from registry.patients import add_patient
 INTERVAL_S = 0.1
 PARTS = (0.1, 0.5, 1.0)
 MOST_GROWTH = 1.2
+MOST_RISE_MIB = 8.0
 MIB = 2**20
 PATIENT = "exported"
 
@@ -120,14 +122,13 @@ def last_pass(looks: Sequence[Look]) -> list[Look]:
 
 
 def peaks(looks: Sequence[Look], size: int) -> dict[str, Any]:
-    """The highest memory by each part of the pass, MiB, and by how much the last exceeds the
-    first."""
+    """The highest memory by each part of the pass, MiB, and whether it is flat."""
     def highest(name: str) -> dict[str, Any]:
         found = [max(getattr(one, name) for one in looks if one.place <= part * size)
                  for part in PARTS]
-        growth = found[-1] / found[0] if found[0] else 1.0
+        flat = found[-1] <= max(MOST_GROWTH * found[0], found[0] + MOST_RISE_MIB)
         return {**{f"{part:.0%}": round(mib, 1) for part, mib in zip(PARTS, found, strict=True)},
-                "growth": round(growth, 2), "flat": growth <= MOST_GROWTH}
+                "flat": flat}
 
     told = {"command_mib": highest("command_mib")}
     if any(one.sessions_mib for one in looks):
