@@ -1,35 +1,28 @@
-"""The server's access log, without what a vendor sends back, and without webhooks' secrets."""
+"""The server's access log without patients, without queries and without webhooks' secrets."""
 
 import logging
+import re
 from urllib.parse import urlsplit
 
 LOGGER = "uvicorn.access"
-_WEBHOOKS = "/v1/webhooks/"
+_NAMELESS = re.compile(
+    r"^(/v1/webhooks/[^/]*/|(?:/v1)?/patients/|/v1/connections/(?=[^/]*(?::|%3A)))[^/]*(.*)$",
+    re.IGNORECASE | re.DOTALL)
+"""An address up to the part that is a patient, a patient's link or a secret, and what follows."""
+
 _PATH = 2        # of uvicorn's arguments: address, method, path with query, version, status
 
 
 def keep_codes_out() -> None:
-    """Log the addresses of vendors' answers without their query: it holds state and code.
-
-    A webhook's address may end in a secret: what follows the vendor's name is left out.
-    """
+    """Log addresses without their query, which holds vendors' codes, and with "…" for a name."""
     logger = logging.getLogger(LOGGER)
-    if _without_query not in logger.filters:
-        logger.addFilter(_without_query)
+    if _nameless not in logger.filters:
+        logger.addFilter(_nameless)
 
 
-def _without_query(record: logging.LogRecord) -> bool:
+def _nameless(record: logging.LogRecord) -> bool:
     given = record.args
     if isinstance(given, tuple) and len(given) > _PATH:
-        path = urlsplit(str(given[_PATH])).path
-        if path.startswith(_WEBHOOKS):
-            path = _without_secret(path)
-        if path.startswith(("/v1/connections/", _WEBHOOKS)):
-            record.args = (*given[:_PATH], path, *given[_PATH + 1:])
+        path = _NAMELESS.sub(r"\1…\2", urlsplit(str(given[_PATH])).path)
+        record.args = (*given[:_PATH], path, *given[_PATH + 1:])
     return True
-
-
-def _without_secret(path: str) -> str:
-    """The address of a webhook up to the vendor's name."""
-    vendor, mark, _ = path.removeprefix(_WEBHOOKS).partition("/")
-    return _WEBHOOKS + vendor + mark + ("…" if mark else "")

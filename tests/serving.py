@@ -16,10 +16,10 @@ START_TIMEOUT_S = 20
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """Serve `app` from a thread; the value is its root address."""
+def served(app: FastAPI, **config: Any) -> Iterator[str]:
+    """Serve `app` from a thread; the value is its root address. `config` is uvicorn's."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(app, **{"log_level": "critical", **config}))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + START_TIMEOUT_S

@@ -139,6 +139,17 @@ def test_following_a_failed_cycle_names_the_task(place: Place) -> None:
         place.configure(QUICK)
 
 
+def test_the_logs_of_the_tasks_name_nobody_and_hold_no_secret(place: Place) -> None:
+    """After every job has run, and some have failed."""
+    keys = place.stack.keys
+    words = {row.patient_id for row in place.rows("SELECT patient_id FROM patients")}
+    words |= {keys.secret_key, keys.token_key, keys.doctor_password, "Bearer ", "refresh_token"}
+    logs = list((place.stack.settings.home / "airflow" / "logs").rglob("*.log"))
+    assert len(logs) >= 4 and len(words) > 5
+    found = [(word, log.name) for log in logs for word in words if word in log.read_text()]
+    assert not found
+
+
 def test_every_process_listens_on_loopback_alone(place: Place) -> None:
     ours = {place.stack.airflow.port, *(int(url.rsplit(":", 1)[1]) for url in (
         place.stack.api_url, place.stack.sandbox_url))}

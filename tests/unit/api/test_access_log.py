@@ -13,8 +13,13 @@ LINE = '%s - "%s %s HTTP/%s" %d'
     ("/v1/connections/oura/callback?state=s3cret&code=s3cret", "/v1/connections/oura/callback"),
     ("/v1/webhooks/withings/s3cret", "/v1/webhooks/withings/…"),
     ("/v1/webhooks/oura?verification_token=s3cret", "/v1/webhooks/oura"),
-    ("/v1/patients?limit=5", "/v1/patients?limit=5")])
-def test_state_and_code_are_not_logged(
+    ("/v1/patients?limit=5", "/v1/patients"),
+    ("/v1/patients/p17/severity?at=s3cret", "/v1/patients/…/severity"),
+    ("/patients/p17", "/patients/…"),
+    ("/v1/connections?patient_id=p17", "/v1/connections"),
+    ("/v1/connections/oura%3Ap17", "/v1/connections/…"),
+    ("/static/page.css", "/static/page.css")])
+def test_names_queries_and_secrets_are_not_logged(
         caplog: pytest.LogCaptureFixture, path: str, logged: str) -> None:
     for _ in range(2):
         keep_codes_out()
