@@ -72,7 +72,8 @@ class Sources:
     series          which of the S series the source belongs to
     how             its `Coverage`, as its place in that enumeration
     pushed          whether nobody asks it
-    read_until_s    end of what was fetched and understood, seconds since 1970 UTC
+    read_from_s     from when on readings were asked for, seconds since 1970 UTC
+    read_until_s    end of what was fetched and understood
     beyond          state of the hours after that
     synced_until_s  when its device last spoke to the vendor, as far as anything tells
     offset_s        the patient's clock against UTC
@@ -83,6 +84,7 @@ class Sources:
     series: IntArray
     how: IntArray
     pushed: BoolArray
+    read_from_s: IntArray
     read_until_s: IntArray
     beyond: StateArray
     synced_until_s: IntArray
@@ -132,7 +134,7 @@ def _absent(of: Sources, hours_s: IntArray, now_s: int) -> StateArray:
     rules = (
         (how == place_of(Coverage.NONE), State.UNSUPPORTED),
         (ends_s > of.read_until_s[:, None], of.beyond[:, None]),
-        (nightly & ~asleep, State.NOT_EXPECTED),
+        ((ends_s <= of.read_from_s[:, None]) | (nightly & ~asleep), State.NOT_EXPECTED),
         (spot & ~(pushed & unsynced), State.NOT_MEASURED),
         (unsynced, State.NOT_SYNCED),
         (of.worn, State.WORN_NO_READING),

@@ -41,18 +41,22 @@ _NO_LINK = "no device and no account of the patient measures it"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """The newest ledger row of one resource, and the cycle of its newest complete one."""
+    """The newest ledger row of one resource, and the cycle of its newest complete one.
+
+    `read_from` is where its first window began.
+    """
 
     resource: str
     cycle: datetime
     outcome: str
     word: str
     complete_until: datetime | None
+    read_from: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """One source. Times are UTC, None = never; `read_until` None of a pushed source is no limit.
+    """One source. Times are UTC, None = never; of a pushed source they are no limit.
 
     beyond, word  state of the hours after `read_until`, and the ledger's word for the cause
     last_sync     of the devices that measure the vital
@@ -62,6 +66,7 @@ class Facts:
     vital: Vital
     how: Coverage
     delivery: Delivery
+    read_from: datetime | None
     read_until: datetime | None
     beyond: State
     word: str
@@ -81,6 +86,7 @@ def facts(provider: Provider, vital: Vital, status: str, fetched: Sequence[Fetch
     return Facts(
         provider=provider, vital=vital, how=_how(provider, vital, devices),
         delivery=Delivery.POLLED if polled else Delivery.PUSHED, read_until=read_until,
+        read_from=min((one.read_from for one in fetched), default=None),
         beyond=beyond, word=word, last_sync=_last_sync(provider, vital, devices, last_sync))
 
 
@@ -154,12 +160,15 @@ def _not_worn(of: Facts, _: Vital, charging: bool) -> str:
     return f"{_device(of)} was not worn: it has synced and shows no sign of it"
 
 
-def _not_measured(of: Facts, vital: Vital, _: bool) -> str:
-    return f"nobody measured: {_device(of)} tells {_label(vital)} only when it is used"
+def _not_measured(_: Facts, vital: Vital, __: bool) -> str:
+    return f"nobody took {_label(vital)}, which no device of the patient measures by itself"
 
 
 def _not_expected(of: Facts, vital: Vital, _: bool) -> str:
-    return f"{_device(of)} gives {_label(vital)} once a night, none by day"
+    if of.how is Coverage.NIGHTLY:
+        return f"{_device(of)} gives {_label(vital)} once a night, none by day"
+    since = "" if of.read_from is None else f" from {_at(of.read_from)} on"
+    return f"{_vendor(of)} was asked for readings{since} only"
 
 
 def _not_synced(of: Facts, vital: Vital, _: bool) -> str:

@@ -21,12 +21,12 @@ _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _BOUNDS = [f"{side}_{level}" for level in LEVELS for side in ("lower", "upper")]
 
 _FORECAST = f"""patient_id, vital, cutoff, horizon, document_id, state_hash, reason, point,
-    {", ".join(_BOUNDS)}, members, absent"""
+    {", ".join(_BOUNDS)}, members, absent, coverage"""
 _FORECAST_AGAIN = f"""(patient_id, vital, cutoff) DO UPDATE SET
     horizon = excluded.horizon, document_id = excluded.document_id,
     state_hash = excluded.state_hash, reason = excluded.reason, point = excluded.point,
     {", ".join(f"{name} = excluded.{name}" for name in _BOUNDS)},
-    members = excluded.members, absent = excluded.absent"""
+    members = excluded.members, absent = excluded.absent, coverage = excluded.coverage"""
 
 _SEVERITY = "patient_id, cutoff, rank, band, current, outlook, protocol"
 _SEVERITY_AGAIN = """(patient_id, cutoff) DO UPDATE SET
@@ -88,6 +88,7 @@ class ForecastRow:
     bounds   level in percent -> (lower, upper)
     members  name -> {"weights": {bucket: weight}, "path": [...]}
     absent   name -> reason
+    coverage of the hours before, as `vitalcast.jobs.coverage` tells it
     Without a forecast the arrays are empty and `reason` says why.
     """
 
@@ -102,6 +103,7 @@ class ForecastRow:
     bounds: Mapping[int, tuple[Numbers, Numbers]]
     members: Mapping[str, Any]
     absent: Mapping[str, str]
+    coverage: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,8 @@ def save_forecasts(conn: Connection, rows: Sequence[ForecastRow]) -> None:
     upsert(conn, "forecasts", _FORECAST, (copy_line((
         row.patient_id, row.vital, row.cutoff, row.horizon, row.document_id, row.state_hash,
         row.reason, _array(row.point), *_bound_columns(row), _json(row.members),
-        _json(row.absent))) for row in rows), _FORECAST_AGAIN)
+        _json(row.absent), None if row.coverage is None else _json(row.coverage)))
+        for row in rows), _FORECAST_AGAIN)
 
 
 def save_severities(conn: Connection, rows: Sequence[SeverityRow]) -> None:

@@ -13,6 +13,7 @@ HOUR, DAY = 3600, 86400
 class Source:
     how: Coverage
     pushed: bool
+    read_from_s: int
     read_until_s: int
     beyond: State
     synced_until_s: int
@@ -29,6 +30,8 @@ def said_by(source: Source, hour: int, start_s: int, now_s: int) -> State:
         return State.UNSUPPORTED
     if end > source.read_until_s:
         return source.beyond
+    if end <= source.read_from_s:
+        return State.NOT_EXPECTED
     synced = end <= source.synced_until_s
     if source.how is Coverage.NIGHTLY:
         if not source.asleep[hour] and not 0 <= (begin + source.offset_s) % DAY // HOUR < 6:

@@ -8,7 +8,7 @@ A series that fell silent gets a row too, without a forecast: no old one passes 
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
+from vitalcast.jobs.coverage import Covered, cover, reopen
 from vitalcast.jobs.happened import Lacks, count_lacks, lack_events
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.jobs.statistics import statistics_rows
@@ -56,42 +57,58 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
              config_hash: str) -> Figures:
     """Forecast this shard at `cycle`; figures: series, forecasts, patients scored.
 
-    `updated` counts the models whose state was moved through the hours since it was stored.
+    `updated` counts the models whose state was moved through the hours since it was stored,
+    `covered` the days of coverage that were written, `reopened` those before the window.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
-        figures.update(series=0, patients=len(patients), forecasts=0, updated=0)
+        figures.update(series=0, patients=len(patients), forecasts=0, updated=0, covered=0)
         lacks: Lacks = Counter()
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
-                rows, updated = _forecast_block(conn, block, hour, config,
-                                                system.settings.fit_workers)
+                rows, updated, covered = _forecast_block(conn, block, hour, config,
+                                                         system.settings.fit_workers)
             figures["series"] += len(rows)
             figures["forecasts"] += sum(row.reason is None for row in rows)
             figures["updated"] += updated
+            figures["covered"] += covered
             count_lacks(rows, lacks)
+        figures["reopened"] = reopen(system, shard, hour, config.window_hours * HOUR)
         with transaction(system.engine) as conn:
             record(conn, lack_events(lacks))
     return dict(figures)
 
 
 def _forecast_block(conn: Connection, patients: Sequence[str], hour: datetime,
-                    config: ModelConfig, threads: int) -> tuple[list[ForecastRow], int]:
-    """Forecast and score these patients, store what comes of it; rows, and states moved."""
+                    config: ModelConfig, threads: int) -> tuple[list[ForecastRow], int, int]:
+    """Forecast and score these patients, store what comes of it.
+
+    Returns the rows, how many states were moved, and how many days of coverage were written.
+    """
     panels = read_panels(conn, patients, [vital.value for vital in FORECAST_VITALS],
                          hour - config.window_hours * HOUR, hour)
+    covered = cover(conn, patients, hour, config.window_hours * HOUR, panels)
     models = stored_models(conn, patients, hour, config)
     rows = [row for panel in panels.values()
             for row in panel_rows(panel, models, hour, config, threads)]
     silent = models.keys() - {(row.patient_id, row.vital) for row in rows}
     rows += [_without(key, hour, config, silence(config)) for key in sorted(silent)]
+    rows = [told(row, covered) for row in rows]
     save_forecasts(conn, rows)
     save_statistics(conn, [row for panel in panels.values() for row in statistics_rows(
         panel, job="forecast", cutoff=hour, horizon=config.horizon_hours)])
     save_severities(conn, severity_rows(conn, patients, hour, config, rows, panels))
-    return rows, updates(rows, models)
+    return rows, updates(rows, models), covered.written
+
+
+def told(row: ForecastRow, covered: Covered) -> ForecastRow:
+    """The row with what is known of its hours; that there is no forecast is told with the cause."""
+    reason, why = row.reason, covered.why(row.patient_id, row.vital)
+    if reason is not None and why is not None:
+        reason = f"{reason}: {why}"
+    return replace(row, reason=reason, coverage=covered.summary(row.patient_id, row.vital))
 
 
 def updates(rows: Sequence[ForecastRow], models: Mapping[Key, Model]) -> int:

@@ -16,6 +16,7 @@ from providers.fetching import Client, FetchRequest, FetchResult, Outcome, midni
 from providers.observation import Provider
 from providers.versions import PARSER_VERSIONS
 from registry.connections import Connection, conclude, due_connections
+from registry.coverage import save_signals
 from registry.database import transaction
 from registry.events import record
 from registry.fetch_ledger import troubled_fetches
@@ -38,7 +39,7 @@ def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figur
     system.breakers.clear()
     with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
         figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0, flagged=0,
-                       **{outcome.value: 0 for outcome in Outcome})
+                       signals_unknown=0, **{outcome.value: 0 for outcome in Outcome})
         for connection in _connections(system, Shard.parse(shard), hour):
             figures["connections"] += 1
             _count(figures, _ingest_connection(system, connection, hour))
@@ -67,12 +68,23 @@ def _ingest_connection(system: System, connection: Connection, hour: datetime) -
             status, found = ingest_resource(system, connection, client, resource, hour)
             statuses.add(status)
             counts.update(found)
+        if counts[Outcome.COMPLETE.value]:
+            counts["signals_unknown"] = _keep_signals(system, connection, client, hour)
     finally:
         client.close()
     if counts[Outcome.COMPLETE.value] and statuses == {None}:
         with transaction(system.engine) as conn:
             conclude(conn, connection, "active")
     return counts
+
+
+def _keep_signals(system: System, connection: Connection, client: Client,
+                  hour: datetime) -> int:
+    """Store what the vendor tells of syncs and wear; how much of it could not be had."""
+    signals = client.signals(hour)
+    with transaction(system.engine) as conn:
+        save_signals(conn, connection.connection_id, signals)
+    return len(signals.unknown)
 
 
 def ingest_resource(

@@ -30,8 +30,8 @@ moments = st.one_of(
     st.integers(-1, HOURS + 1).map(lambda hour: START_S + hour * HOUR_S),
     st.integers(START_S, START_S + HOURS * HOUR_S))
 one_source = st.builds(
-    oracle.Source, how=st.sampled_from(Coverage), pushed=st.booleans(), read_until_s=moments,
-    beyond=st.sampled_from(BEYOND), synced_until_s=moments,
+    oracle.Source, how=st.sampled_from(Coverage), pushed=st.booleans(), read_from_s=moments,
+    read_until_s=moments, beyond=st.sampled_from(BEYOND), synced_until_s=moments,
     offset_s=st.integers(-12, 14).map(lambda hours: hours * HOUR_S), worn=flags, asleep=flags)
 
 
@@ -48,6 +48,7 @@ def as_arrays(sources: Sequence[Sequence[oracle.Source]]) -> Sources:
         series=column([row for row, _ in flat]),
         how=column([place_of(one.how) for _, one in flat]),
         pushed=np.array([one.pushed for _, one in flat], dtype=np.bool_),
+        read_from_s=column([one.read_from_s for _, one in flat]),
         read_until_s=column([one.read_until_s for _, one in flat]),
         beyond=np.array([one.beyond for _, one in flat], dtype=np.uint8),
         synced_until_s=column([one.synced_until_s for _, one in flat]),

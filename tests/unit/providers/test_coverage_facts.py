@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 def row(resource: str, outcome: str = "complete", word: str = "", *, cycle: datetime = NOW,
         until: datetime | None = NOW) -> Fetched:
     return Fetched(resource=resource, cycle=cycle, outcome=outcome, word=word,
-                   complete_until=until)
+                   complete_until=until, read_from=NOW - timedelta(days=8))
 
 
 def heart_rate(*fetched: Fetched, status: str = "active",
