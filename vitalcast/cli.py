@@ -20,7 +20,7 @@ COMMANDS = {
     "config": "cycle.config", "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
     "keys": "keys.keys", "webhooks": "webhooks.webhooks", "events": "events.events",
-    "quarantine": "quarantine.quarantine",
+    "quarantine": "quarantine.quarantine", "coverage": "coverage.coverage",
     "sandbox": "sandbox.sandbox",
 }
 """Commands of this room, and where in `vitalcast.commands` they stand."""

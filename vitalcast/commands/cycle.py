@@ -84,8 +84,9 @@ def _by_name(title: str, figures: dict[str, dict[str, int]]) -> Table:
     return table
 
 
-def _run(job: str, hour: str | None, as_json: bool,
-         call: Callable[[System, datetime], Figures]) -> None:
+def run_job(job: str, hour: str | None, as_json: bool,
+            call: Callable[[System, datetime], Figures]) -> None:
+    """Run a job of an hour on the system of the settings, and print what it did."""
     cycle = _cycle(hour)
     with open_here() as system:
         _print(job, cycle, call(system, cycle), as_json)
@@ -95,7 +96,7 @@ def ingest(hour: Hour = None, shard: OneShard = "1/1", as_json: AsJson = False) 
     """Fetch what the vendors have up to an hour. Example: vitalcast ingest --json"""
     from vitalcast.jobs.ingest import ingest as job
 
-    _run("ingest", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
+    run_job("ingest", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
 
 
 def train(hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = None,
@@ -104,7 +105,7 @@ def train(hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = None,
     from vitalcast.jobs.train import train as job
 
     text = _config_text(config)
-    _run("train", hour, as_json, lambda system, cycle: job(
+    run_job("train", hour, as_json, lambda system, cycle: job(
         system, cycle=cycle, shard=shard, config_hash=use_config(system, text)))
 
 
@@ -114,7 +115,7 @@ def forecast(hour: Hour = None, shard: OneShard = "1/1", config: ConfigFile = No
     from vitalcast.jobs.forecast import forecast as job
 
     text = _config_text(config)
-    _run("forecast", hour, as_json, lambda system, cycle: job(
+    run_job("forecast", hour, as_json, lambda system, cycle: job(
         system, cycle=cycle, shard=shard, config_hash=use_config(system, text)))
 
 
@@ -122,14 +123,14 @@ def evaluate(hour: Hour = None, shard: OneShard = "1/1", as_json: AsJson = False
     """Score stored forecasts on what was observed since. Example: vitalcast evaluate --json"""
     from vitalcast.jobs.evaluate import evaluate as job
 
-    _run("evaluate", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
+    run_job("evaluate", hour, as_json, lambda system, cycle: job(system, cycle=cycle, shard=shard))
 
 
 def retain(hour: Hour = None, as_json: AsJson = False) -> None:
     """Delete model documents that nothing needs any more (VITALCAST_RETAIN_DAYS)."""
     from vitalcast.jobs.retain import retain as job
 
-    _run("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))
+    run_job("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))
 
 
 def watch(
@@ -142,7 +143,7 @@ def watch(
     from vitalcast.jobs.watch import watch as job
 
     text = _config_text(config)
-    _run("watch", hour, as_json, lambda system, cycle: job(
+    run_job("watch", hour, as_json, lambda system, cycle: job(
         system, cycle=cycle, shard=shard, config_hash=use_config(system, text),
         everyone=everyone))
 
@@ -156,7 +157,7 @@ def rollup(
     """Count a cycle for the boards and the bi_ views. Example: vitalcast rollup --again-days 60"""
     from vitalcast.jobs.rollup import rollup as job
 
-    _run("rollup", hour, as_json, lambda system, cycle: job(
+    run_job("rollup", hour, as_json, lambda system, cycle: job(
         system, cycle=cycle, again_days=again_days))
 
 
