@@ -79,6 +79,17 @@ WHERE (CAST(:provider AS text) IS NULL OR provider = :provider)
   AND status = ANY(:statuses) AND kind = ANY(:kinds)
 ORDER BY last_cycle DESC, entry_id LIMIT :most"""  # noqa: S608 -- constants of this file
 
+_SUMMARY = """
+SELECT c.provider, q.resource, q.kind, q.reason, count(*) AS payloads,
+    count(DISTINCT q.connection_id) AS connections, min(q.first_cycle) AS first_cycle,
+    max(q.last_cycle) AS last_cycle, max(q.parser_version) AS parser_version,
+    (array_agg(q.entry_id ORDER BY q.last_cycle DESC, q.entry_id))[1] AS latest
+FROM quarantine q JOIN connections c USING (connection_id)
+WHERE q.status = 'held' AND (CAST(:provider AS text) IS NULL OR c.provider = :provider)
+  AND (CAST(:since AS timestamptz) IS NULL OR q.last_cycle >= :since)
+GROUP BY c.provider, q.resource, q.kind, q.reason
+ORDER BY last_cycle DESC, payloads DESC, c.provider, q.resource, q.reason"""
+
 _ONE = f"SELECT * FROM ({_SHOWN}) shown WHERE starts_with(entry_id, :begin) LIMIT 2"  # noqa: S608
 
 _STORED = """
@@ -140,6 +151,22 @@ class Entry:
     decided_at: datetime | None
     decided_by: str | None
     why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Held payloads of a vendor's resource with the same fault; `latest` is the id of one."""
+
+    provider: str
+    resource: str
+    kind: str
+    reason: str
+    payloads: int
+    connections: int
+    first_cycle: datetime
+    last_cycle: datetime
+    parser_version: int
+    latest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +290,13 @@ def entries(
     return [Entry(**row._mapping) for row in conn.execute(text(_LIST), {
         "provider": provider, "since": since, "statuses": list(statuses), "kinds": list(kinds),
         "most": most})]
+
+
+def groups(conn: Connection, *, provider: str | None = None,
+           since: datetime | None = None) -> list[Group]:
+    """What is held by vendor, resource and reason, single refused records included."""
+    return [Group(**row._mapping) for row in conn.execute(
+        text(_SUMMARY), {"provider": provider, "since": since})]
 
 
 def find_entry(conn: Connection, begin: str) -> Entry:

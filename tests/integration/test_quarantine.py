@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from clinical.vitals import Vital
 from providers.errors import SchemaError
 from providers.fetching import FetchRequest, FetchResult, Outcome, Page
+from providers.imports import FORMATS
 from providers.observation import Parsed, Provider, Refusal
 from providers.stored import read_stored
 from registry.connections import Connection as Link
@@ -30,8 +33,9 @@ from tests.reference.cycles import CYCLE, HISTORY_DAYS, Installation, vendors
 from vitalcast.cli import app
 from vitalcast.cycle import HOUR
 from vitalcast.jobs import quarantine as job
+from vitalcast.jobs.importing import Import, import_readings
 from vitalcast.jobs.quarantine import dismiss_entries, raw_body, replay, shape, show
-from vitalcast.jobs.webhooks import process_webhooks
+from vitalcast.jobs.webhooks import link_account, process_webhooks
 
 ALL = job.ALL_KINDS
 STATUSES = ("held", "replayed", "dismissed")
@@ -96,9 +100,10 @@ def fetched(place: Installation, resource: str, hour: datetime = CYCLE) -> Fetch
         client.close()
 
 
-def save(place: Installation, result: FetchResult, version: int, hour: datetime = CYCLE) -> None:
+def save(place: Installation, result: FetchResult, version: int, hour: datetime = CYCLE,
+         patient: str = PATIENT) -> None:
     """As ingest does, with parse functions of some version."""
-    link = link_of(place)
+    link = link_of(place, patient)
     with transaction(place.system.engine) as conn:
         save_fetch(conn, connection_id=link.connection_id, patient_id=link.patient_id,
                    provider=link.provider, resource=result.resource, cycle=hour,
@@ -148,6 +153,11 @@ def test_a_changed_schema_is_held_until_a_person_lets_it_go(place: Installation)
         one.entry_id for one in found]
     assert command(place, "list", "--provider", "withings", "--json").output == (
         '{"entries":[]}\n')
+
+    [group] = json.loads(command(place, "list", "--summary", "--json").output)["groups"]
+    assert (group["resource"], group["payloads"], group["connections"]) == (
+        "heartrate", len(found), 1)
+    assert group["latest"] in command(place, "list", "--summary").output
 
     before = readings(place)
     assert replay(place.system, by="op")["held"] == len(found)
@@ -400,3 +410,51 @@ def test_what_may_be_another_persons_is_kept_and_never_forecast_from(place: Inst
                                         ["attrib 1: may be another person"])
         assert conn.execute(text("SELECT count(*) FROM raw_payloads")).scalar() == 1
         assert read_panels(conn, ["demo-01"], [Vital.HEART_RATE], START, CYCLE) == {}
+
+
+# --- pushes and files -----------------------------------------------------------------------
+
+
+def test_refused_records_of_a_file_are_held_with_the_zone_to_read_it_again(
+        place: Installation) -> None:
+    body = json.dumps({"activities-heart": [{"dateTime": "2026-11-20"}],
+                       "activities-heart-intraday": {"dataset": [{"time": "08:00:00", "value": 61},
+                                    {"time": "08:01:00", "value": "61"}],
+                        "datasetInterval": 1, "datasetType": "minute"}}).encode()
+    asked = Import(name="fitbit", format=FORMATS["fitbit"], file=BytesIO(body),
+                   zone=ZoneInfo("Europe/Berlin"), patient_id=PATIENT)
+    import_readings(place.system, asked)
+    before = readings(place)
+    [one] = held(place)
+    assert (one.resource, one.kind, one.records) == ("file fitbit", "records", 1)
+    assert replay(place.system, by="op")["unchanged"] == 1
+    assert readings(place) == before
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("DELETE FROM observations"))
+    replay(place.system, by="op")
+    assert readings(place) == before, "in the same zone"
+
+
+def test_refused_records_of_a_push_are_held(place: Installation) -> None:
+    link_account(place.system, provider=Provider.GARMIN, account="u", patient_id=PATIENT)
+    summary = {"userId": "u", "summaryId": "s", "startTimeInSeconds": 1782000000,
+               "timeOffsetEpochToBreaths": {"0": 14, "60": "14"}}
+    with transaction(place.system.engine) as conn:
+        add_event(conn, Provider.GARMIN, json.dumps({"allDayRespiration": [summary]}).encode())
+    process_webhooks(place.system)
+    before = readings(place)
+    [one] = held(place)
+    assert (one.provider, one.resource, one.kind, one.records) == (
+        "garmin", "webhook", "records", 1)
+    assert replay(place.system, by="op")["unchanged"] == 1
+    assert readings(place) == before
+
+
+def test_two_patients_with_the_same_body_both_have_their_refusals(place: Installation) -> None:
+    body = b'{"data": [{"bpm": "78", "timestamp": "2026-11-20T06:04:46Z"}], "next_token": null}'
+    page = read_stored(Provider.OURA, "heartrate", body, end=CYCLE)
+    result = FetchResult(resource="heartrate", outcome=Outcome.COMPLETE, pages=(page,))
+    for patient in FEW:
+        save(place, result, 1, patient=patient)
+    assert rows(place, "SELECT count(*), count(DISTINCT connection_id) FROM refusals") == [(2, 2)]
+    assert len({one.entry_id for one in held(place)}) == 2

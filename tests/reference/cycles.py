@@ -46,6 +46,7 @@ PASSING = {
     "duration_s", "seconds", "cpu_seconds", "host",                    # when, how long, where
     "access_enc", "refresh_enc", "token_version", "expires_at", "last_refresh_at",
     "consented_at",
+    "first_seen_at", "decided_at",
     "password_hash",                                                   # secrets are new each time
 }
 """Columns that tell of one execution."""

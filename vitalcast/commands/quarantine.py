@@ -10,14 +10,17 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from providers.observation import Provider
 from registry.database import transaction
-from registry.quarantine import HELD, OF_WEIGHT, RECORDS, Entry, entries
+from registry.quarantine import HELD, OF_WEIGHT, RECORDS, Entry, entries, groups
 from vitalcast.commands.cycle import AsJson, open_here
 from vitalcast.errors import UserError
 from vitalcast.wiring import System
+
+MOST = 1000
+"""Entries that are listed; --summary tells of all."""
 
 STATUSES = ("held", "replayed", "dismissed")
 
@@ -45,6 +48,8 @@ def quarantine(
         "--refused", help="list: also payloads of which only single records were refused")] = False,
     every: Annotated[bool, typer.Option(
         "--all", help="list: replayed and dismissed ones, too; replay: everything held")] = False,
+    summary: Annotated[bool, typer.Option(
+        "--summary", help="list: how many payloads and links by resource and reason")] = False,
     raw: Annotated[bool, typer.Option(
         "--raw", help="show: the payload itself, which is patient data")] = False,
     why: Annotated[str, typer.Option(help="dismiss: the reason, kept with the entry")] = "",
@@ -64,8 +69,10 @@ def quarantine(
 
     given = ids or []
     with open_here() as system:
-        if action is Action.LIST:
-            _list(_found(system, provider, since, refused=refused, every=every), as_json)
+        if action is Action.LIST and summary:
+            _groups(system, provider, _utc(since), as_json)
+        elif action is Action.LIST:
+            _list(_found(system, provider, _utc(since), refused=refused, every=every), as_json)
         elif action is Action.SHOW and raw:
             Console(stderr=True).print("this is patient data: do not pass it on", style="red")
             sys.stdout.buffer.write(raw_body(system, _only(given)))
@@ -92,18 +99,38 @@ def _only(ids: list[str]) -> str:
 def _found(system: System, provider: Provider | None, since: datetime | None, *, refused: bool,
            every: bool) -> list[Entry]:
     kinds = (*OF_WEIGHT, *((RECORDS,) if refused else ()))
-    start = since and (since.replace(tzinfo=UTC) if since.tzinfo is None else since)
     with transaction(system.engine) as conn:
-        return entries(conn, provider=provider, since=start, kinds=kinds,
-                       statuses=STATUSES if every else HELD)
+        return entries(conn, provider=provider, since=since, kinds=kinds,
+                       statuses=STATUSES if every else HELD, most=MOST)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment)
+
+
+def _groups(system: System, provider: Provider | None, since: datetime | None,
+            as_json: bool) -> None:
+    with transaction(system.engine) as conn:
+        found = groups(conn, provider=provider, since=since)
+    if as_json:
+        _json({"groups": found})
+        return
+    table = Table(Column("one of them", no_wrap=True), "vendor", "resource", "kind", "payloads",
+                  "links", "first cycle", "last cycle", "reason", title="held, by reason")
+    for one in found:
+        table.add_row(one.latest, one.provider, one.resource, one.kind, str(one.payloads),
+                      str(one.connections), f"{one.first_cycle:%Y-%m-%d %H:%M}",
+                      f"{one.last_cycle:%Y-%m-%d %H:%M}", one.reason)
+    Console(file=sys.stdout).print(table)
 
 
 def _list(found: list[Entry], as_json: bool) -> None:
     if as_json:
         _json({"entries": found})
         return
-    table = Table("id", "vendor", "resource", "kind", "records", "cycles", "last cycle", "status",
-                  "reason", title=f"{len(found)} in quarantine")
+    table = Table(Column("id", no_wrap=True), "vendor", "resource", "kind", "records", "cycles",
+                  "last cycle", "status", "reason",
+                  title=f"the latest {MOST}" if len(found) == MOST else f"{len(found)} payloads")
     for one in found:
         table.add_row(one.entry_id, one.provider, one.resource, one.kind, str(one.records),
                       str(one.cycles), f"{one.last_cycle:%Y-%m-%d %H:%M}", one.status, one.reason)
