@@ -203,8 +203,9 @@ def life(engine: Engine, database_url: str, marked: None) -> Iterator[Life]:
         place = Installation(system=system, sandbox_url=user.root, config=LIGHT)
         people(system)
         app = create_app(api_settings(database_url, vendors=given, webhook_secrets=lambda: DOOR))
-        with served(app, log_config=None, log_level="debug") as root:
-            yield Life(place=place, door=Client(root, token(app)), vendors=user.root)
+        with served(app, log_config=None, log_level="debug") as root, \
+                Client(root, token(app)) as door:
+            yield Life(place=place, door=door, vendors=user.root)
         system.engine.dispose()
 
 
