@@ -24,6 +24,7 @@ from api.routes import (
     pages,
     patients,
     quarantine,
+    runs,
     session,
     webhooks,
 )
@@ -74,7 +75,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.install(app)
     for room in (health, metrics, session, patients, connections, webhooks, models, quarantine,
-                 pages):
+                 runs, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app

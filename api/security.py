@@ -192,6 +192,15 @@ async def page_doctor(request: Request) -> Principal:
     return principal
 
 
+async def page_operator(request: Request) -> Principal:
+    """The operator of the pages, by cookie."""
+    tokens: Tokens = request.app.state.tokens
+    principal = tokens.read(request.cookies.get(COOKIE))
+    if principal.role is not Role.OPERATOR:
+        raise NotAllowedError("cycles are for operators: sign in as one")
+    return principal
+
+
 async def own_form(request: Request) -> None:
     """A form must come from a page of this very site (cross-site request forgery)."""
     origin = request.headers.get("origin", "")
@@ -210,5 +219,6 @@ LinkEnder = Annotated[Principal, Depends(
     Bearer(Role.DOCTOR, Role.OPERATOR, refusal=NOT_A_LINKER))]
 PageLinker = Annotated[Principal, Depends(page_linker)]
 PageReader = Annotated[Principal, Depends(page_reader)]
+PageOperator = Annotated[Principal, Depends(page_operator)]
 PageDoctor = Annotated[Principal, Depends(page_doctor)]
 Readings = Annotated[Reading, Depends(reading_of)]

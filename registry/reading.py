@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Row, TextClause, create_engine, text
 
 from forecasting.config import BASELINES
 from registry import reading_sql as sql
+from registry.cycles import Cycles
 from registry.database import (
     DatabaseUnreachable,
     NotFound,
@@ -235,6 +236,11 @@ class Reading:
         with transaction(self._engine) as conn:
             return quarantine_entries(conn, provider=provider, since=since, most=limit,
                                       kinds=kinds or OF_WEIGHT, statuses=statuses or HELD)
+
+    @property
+    def cycles(self) -> Cycles:
+        """Questions about cycles; no answer names a patient."""
+        return Cycles(self._engine)
 
     def require_migrated(self) -> None:
         """NotMigrated unless the database has this release's tables."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "config": "cycle.config", "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
     "keys": "keys.keys", "webhooks": "webhooks.webhooks", "events": "events.events",
+    "explain": "explain.explain_run",
     "quarantine": "quarantine.quarantine", "coverage": "coverage.coverage",
     "sandbox": "sandbox.sandbox",
 }

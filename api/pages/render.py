@@ -11,6 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from vitalcast import findings
+
 FOLDER = Path(__file__).parent
 STATIC_FOLDER = FOLDER / "static"
 STYLES = ("vendor/uplot/uPlot.min.css", "vitalcast.css")
@@ -113,4 +115,5 @@ _environment.globals.update(
     standalone_policy=standalone_policy, embedded_json=embedded_json,
 )
 _environment.tests["another_than"] = another_than
-_environment.filters.update(percent=percent, moment=moment, duration=duration)
+_environment.filters.update(percent=percent, moment=moment, duration=duration,
+                            seconds=findings.duration)
