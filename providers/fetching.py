@@ -8,15 +8,13 @@ observations that are not over by `end` are withheld and come with the next cycl
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import chain
 from typing import Any, ClassVar, Protocol
 
-from clinical.vitals import Vital
+from providers.discrepancy import discrepancy
 from providers.errors import (
     NotLinked,
     ProviderError,
@@ -30,9 +28,6 @@ from providers.signals import Signals, devices_of, moments_of
 
 TRAILING_REREAD = timedelta(hours=72)
 """How far behind the cursor is read again, because wearables deliver late."""
-
-CHANGED_FROM = 5
-"""Refused records of one vital from which on they may be its changed unit or type."""
 
 DAY = timedelta(days=1)
 _MOST_REPEATS = 20
@@ -264,27 +259,6 @@ def read_page(body: bytes, document: Any, parse: Callable[[Any], Parsed],
     return Page(body=body, sha256=sha256, parsed=parsed, withheld=withheld)
 
 
-def discrepancy(pages: Sequence[Page]) -> SchemaError | None:
-    """Why pages are of a changed format (a unit, a type), None for at most some odd records.
-
-    More is refused than understood: of all, or of one vital among several that come together. A few
-    odd ones of a vital that is seldom measured are no proof: the cursor would stand for a
-    thermometer that lay in the sun.
-    """
-    if problem := next((page.problem for page in pages if page.problem), None):
-        return problem
-    refused = [refusal for page in pages for refusal in page.parsed.refused]
-    understood = sum(len(page.parsed.observations) + len(page.withheld) for page in pages)
-    if len(refused) > understood:
-        return SchemaError(f"{len(refused)} records refused, {understood} understood; "
-                           f"the first: {refused[0].record}, {refused[0].reason}", http_status=200)
-    for vital, count in Counter(one.vital for one in refused if one.vital).items():
-        if count >= CHANGED_FROM and count > _count(pages, vital):
-            return SchemaError(f"{count} records of {vital} refused, fewer understood: a changed "
-                               "unit or type", http_status=200)
-    return None
-
-
 def last_sync_of(pages: Sequence[Page]) -> datetime | None:
     """The latest sync that pages of devices tell of. SchemaError when one was not understood:
     a sync that cannot be read must not pass for none."""
@@ -348,8 +322,3 @@ def _outcome(error: ProviderError) -> Outcome:
     if isinstance(error, SchemaError):
         return Outcome.FORMAT_DISCREPANCY
     return Outcome.NOT_ENTITLED if isinstance(error, _NOT_ENTITLED) else Outcome.FETCH_FAILED
-
-
-def _count(pages: Sequence[Page], vital: Vital) -> int:
-    return sum(one.vital is vital for page in pages
-               for one in chain(page.parsed.observations, page.withheld))

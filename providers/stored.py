@@ -4,18 +4,17 @@ Besides the body a parse function needs the resource, which names it, and for a 
 the zone. A fetch withholds what was not over by the end of its cycle, so that is needed too.
 """
 
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
-from providers import google_health, oura, withings
 from providers.checks import Payload
 from providers.errors import SchemaError
 from providers.fetching import Page, read_page
 from providers.imports import FORMATS, FileRefused
 from providers.observation import Observation, Parsed, Provider, Refusal
+from providers.vendor import vendors
 
 PUSHED = "webhook"
 """The resource of what a vendor pushed."""
@@ -23,23 +22,23 @@ PUSHED = "webhook"
 FILE = "file "
 """How the resource of an imported file begins; its format follows."""
 
-_FETCHED: Mapping[Provider, Mapping[str, Callable[[Payload], Parsed]]] = {
-    Provider.WITHINGS: withings.PARSERS, Provider.GOOGLE_HEALTH: google_health.PARSERS,
-    Provider.OURA: oura.PARSERS,
-}
-
-
 def read_stored(provider: Provider, resource: str, body: bytes, *, end: datetime,
                 zone: str | None = None) -> Page:
     """The page of a stored body, as a fetch that ended at `end` would have it.
 
     Pushes and files withhold nothing.
     """
-    if resource == PUSHED or resource.startswith(FILE):
+    if not is_fetched(resource):
         name = provider.value if resource == PUSHED else resource.removeprefix(FILE)
         return read_page(body, body, partial(_imported, name=name, zone=zone), None)
-    parse = _FETCHED.get(provider, {}).get(resource, _unread)
+    vendor = vendors().get(provider)
+    parse = vendor.parsers.get(resource, _unread) if vendor else _unread
     return read_page(body, body, parse, end)
+
+
+def is_fetched(resource: str) -> bool:
+    """Whether it came by a fetch, and not by a push or a file."""
+    return resource != PUSHED and not resource.startswith(FILE)
 
 
 def _unread(_: Payload) -> Parsed:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from providers.observation import Provider
+from registry import quarantine_sql as sql
 from registry.database import Connection, NotFound, execute_rows
 
 if TYPE_CHECKING:
@@ -32,101 +33,6 @@ OF_WEIGHT = (PAGE, DISCREPANCY, EVENT)
 """Kinds that stop a cursor or lose an event; refused records of a fetch that is fine are many."""
 
 HELD = ("held",)
-
-_HOLD = """
-INSERT INTO quarantine (entry_id, raw_sha256, connection_id, resource, kind, reason, records,
-                        first_cycle, last_cycle, zone, parser_version) VALUES %s
-ON CONFLICT (raw_sha256, connection_id, resource) DO UPDATE SET
-    kind = excluded.kind, reason = excluded.reason, records = excluded.records,
-    cycles = quarantine.cycles + CAST(excluded.last_cycle > quarantine.last_cycle AS integer),
-    first_cycle = least(quarantine.first_cycle, excluded.first_cycle),
-    last_cycle = greatest(quarantine.last_cycle, excluded.last_cycle),
-    parser_version = excluded.parser_version,
-    status = CASE quarantine.status WHEN 'replayed' THEN 'held' ELSE quarantine.status END
-WHERE quarantine.parser_version <= excluded.parser_version"""
-
-_READ = """
-WITH read AS (
-    UPDATE quarantine SET status = 'replayed', parser_version = :parser_version,
-        decided_at = clock_timestamp(), decided_by = :by
-    WHERE connection_id = :connection_id AND resource = :resource AND status = ANY(:statuses)
-      AND raw_sha256 = ANY(:hashes) AND parser_version <= :parser_version
-    RETURNING raw_sha256, connection_id
-)
-DELETE FROM refusals USING read
-WHERE refusals.raw_sha256 = read.raw_sha256 AND refusals.connection_id = read.connection_id"""
-
-_COMMON_REASON = """
-SELECT mode() WITHIN GROUP (ORDER BY reason) FROM refusals
-WHERE raw_sha256 = :sha256 AND connection_id = :connection_id"""
-
-# The connection's id names the patient and is left out; an event's status is told in these words.
-_SHOWN = """
-SELECT q.entry_id, c.provider, q.resource, q.kind, q.reason, q.records, q.first_cycle,
-    q.last_cycle, q.cycles, q.parser_version, q.status, q.decided_at, q.decided_by, q.why
-FROM quarantine q JOIN connections c USING (connection_id)
-UNION ALL
-SELECT left(key, 16), provider, 'webhook', 'event', reason, 1, date_trunc('hour', received_at),
-    date_trunc('hour', received_at), 1, NULL,
-    CASE status WHEN 'dismissed' THEN status ELSE 'held' END,
-    CASE status WHEN 'dismissed' THEN processed_at END, NULL, NULL
-FROM webhook_events WHERE status IN ('refused', 'failed', 'dismissed')"""
-
-_LIST = f"""
-SELECT * FROM ({_SHOWN}) shown
-WHERE (CAST(:provider AS text) IS NULL OR provider = :provider)
-  AND (CAST(:since AS timestamptz) IS NULL OR last_cycle >= :since)
-  AND status = ANY(:statuses) AND kind = ANY(:kinds)
-ORDER BY last_cycle DESC, entry_id LIMIT :most"""  # noqa: S608 -- constants of this file
-
-_SUMMARY = """
-SELECT c.provider, q.resource, q.kind, q.reason, count(*) AS payloads,
-    count(DISTINCT q.connection_id) AS connections, min(q.first_cycle) AS first_cycle,
-    max(q.last_cycle) AS last_cycle, max(q.parser_version) AS parser_version,
-    (array_agg(q.entry_id ORDER BY q.last_cycle DESC, q.entry_id))[1] AS latest
-FROM quarantine q JOIN connections c USING (connection_id)
-WHERE q.status = 'held' AND (CAST(:provider AS text) IS NULL OR c.provider = :provider)
-  AND (CAST(:since AS timestamptz) IS NULL OR q.last_cycle >= :since)
-GROUP BY c.provider, q.resource, q.kind, q.reason
-ORDER BY last_cycle DESC, payloads DESC, c.provider, q.resource, q.reason"""
-
-_ONE = f"SELECT * FROM ({_SHOWN}) shown WHERE starts_with(entry_id, :begin) LIMIT 2"  # noqa: S608
-
-_STORED = """
-SELECT q.raw_sha256, q.connection_id, c.patient_id, c.provider, q.resource, q.last_cycle, q.zone,
-    p.body, greatest(q.last_cycle, (
-        SELECT max(cycle) FROM fetches f WHERE f.connection_id = q.connection_id)) AS known_until
-FROM quarantine q JOIN connections c USING (connection_id)
-JOIN raw_payloads p ON p.sha256 = q.raw_sha256
-WHERE q.entry_id = :entry_id"""
-
-_LOCK = """
-SELECT 1 FROM connections WHERE connection_id =
-    (SELECT connection_id FROM quarantine WHERE entry_id = :entry_id) FOR NO KEY UPDATE"""
-
-_EVENT_BODY = """
-SELECT body FROM webhook_events WHERE left(key, 16) = :entry_id AND body IS NOT NULL"""
-
-_REFUSED = """
-SELECT r.record, r.reason FROM refusals r JOIN quarantine q USING (raw_sha256, connection_id)
-WHERE q.entry_id = :entry_id ORDER BY r.record LIMIT :most"""
-
-_FORGET = """
-DELETE FROM refusals WHERE raw_sha256 = :sha256 AND connection_id = :connection_id"""
-
-_DISMISS = """
-UPDATE quarantine SET status = 'dismissed', decided_at = clock_timestamp(), decided_by = :by,
-    why = :why
-WHERE entry_id = :entry_id AND status = 'held'"""
-
-_DISMISS_EVENT = """
-UPDATE webhook_events SET status = 'dismissed', processed_at = clock_timestamp(),
-    reason = concat_ws('; ', reason, 'dismissed by ' || :by || ': ' || :why)
-WHERE left(key, 16) = :entry_id AND status IN ('refused', 'failed')"""
-
-_RENEW_EVENTS = """
-UPDATE webhook_events SET status = 'received', reason = NULL, processed_at = NULL
-WHERE left(key, 16) = ANY(:entry_ids) AND status IN ('refused', 'failed')"""
 
 
 class EntryNotFound(NotFound):
@@ -250,7 +156,7 @@ def hold_refusals(
         mark_read(conn, [raw_sha256], connection_id=connection_id, resource=resource, by="ingest",
                   parser_version=parser_version)
         return
-    reason = conn.execute(text(_COMMON_REASON), {
+    reason = conn.execute(text(sql.COMMON_REASON), {
         "sha256": raw_sha256, "connection_id": connection_id}).scalar_one()
     one = Fault(raw_sha256=raw_sha256, kind=RECORDS, reason=reason, records=refused)
     hold(conn, [one], connection_id=connection_id, resource=resource, cycle=cycle,
@@ -265,7 +171,7 @@ def hold(
 
     A dismissed entry stays so; one that a newer version has read is none of an older one's.
     """
-    execute_rows(conn, _HOLD, [
+    execute_rows(conn, sql.HOLD, [
         (entry_id(one.raw_sha256, connection_id, resource), one.raw_sha256, connection_id,
          resource, one.kind, one.reason, one.records, cycle, cycle, zone, parser_version)
         for one in found])
@@ -276,7 +182,7 @@ def mark_read(
     parser_version: int, statuses: Sequence[str] = HELD,
 ) -> None:
     """Say of payloads in quarantine that all of them was understood; their refusals go."""
-    conn.execute(text(_READ), {
+    conn.execute(text(sql.READ), {
         "connection_id": connection_id, "resource": resource, "hashes": list(hashes), "by": by,
         "parser_version": parser_version, "statuses": list(statuses)})
 
@@ -287,7 +193,7 @@ def entries(
     most: int = 1000,
 ) -> list[Entry]:
     """Entries seen in a cycle from `since` on, the latest first."""
-    return [Entry(**row._mapping) for row in conn.execute(text(_LIST), {
+    return [Entry(**row._mapping) for row in conn.execute(text(sql.LIST), {
         "provider": provider, "since": since, "statuses": list(statuses), "kinds": list(kinds),
         "most": most})]
 
@@ -296,12 +202,12 @@ def groups(conn: Connection, *, provider: str | None = None,
            since: datetime | None = None) -> list[Group]:
     """What is held by vendor, resource and reason, single refused records included."""
     return [Group(**row._mapping) for row in conn.execute(
-        text(_SUMMARY), {"provider": provider, "since": since})]
+        text(sql.SUMMARY), {"provider": provider, "since": since})]
 
 
 def find_entry(conn: Connection, begin: str) -> Entry:
     """The one entry whose id begins so. EntryNotFound."""
-    rows = conn.execute(text(_ONE), {"begin": begin}).all() if begin else []
+    rows = conn.execute(text(sql.ONE), {"begin": begin}).all() if begin else []
     if len(rows) > 1:
         raise EntryNotFound("several entries begin with this id: write more of it")
     if not rows:
@@ -312,8 +218,8 @@ def find_entry(conn: Connection, begin: str) -> Entry:
 def stored(conn: Connection, entry: str) -> Stored:
     """The entry with its payload; its connection is locked until the transaction ends, so that no
     fetch stores the same readings meanwhile. EntryNotFound."""
-    conn.execute(text(_LOCK), {"entry_id": entry})
-    row = conn.execute(text(_STORED), {"entry_id": entry}).first()
+    conn.execute(text(sql.LOCK), {"entry_id": entry})
+    row = conn.execute(text(sql.STORED), {"entry_id": entry}).first()
     if row is None:
         raise EntryNotFound
     return Stored(**{**row._mapping, "provider": Provider(row.provider),
@@ -324,7 +230,7 @@ def body_of(conn: Connection, entry: Entry) -> bytes:
     """What came, byte for byte. EntryNotFound when it was deleted meanwhile."""
     if entry.kind != EVENT:
         return stored(conn, entry.entry_id).body
-    body: Any = conn.execute(text(_EVENT_BODY), {"entry_id": entry.entry_id}).scalar()
+    body: Any = conn.execute(text(sql.EVENT_BODY), {"entry_id": entry.entry_id}).scalar()
     if body is None:
         raise EntryNotFound
     return zlib.decompress(bytes(body))
@@ -333,21 +239,21 @@ def body_of(conn: Connection, entry: Entry) -> bytes:
 def refused_records(conn: Connection, entry: Entry, most: int = 20) -> list[tuple[str, str]]:
     """Place and reason of the records that were refused, at most so many."""
     return [(row.record, row.reason) for row in conn.execute(
-        text(_REFUSED), {"entry_id": entry.entry_id, "most": most})]
+        text(sql.REFUSED), {"entry_id": entry.entry_id, "most": most})]
 
 
 def forget_refusals(conn: Connection, one: Stored) -> None:
     """Delete what an older version refused of a payload, before a newer one says it anew."""
-    conn.execute(text(_FORGET), {"sha256": one.raw_sha256, "connection_id": one.connection_id})
+    conn.execute(text(sql.FORGET), {"sha256": one.raw_sha256, "connection_id": one.connection_id})
 
 
 def dismiss(conn: Connection, entry: Entry, *, by: str, why: str) -> bool:
     """Let a held entry go; whether there was one to."""
-    statement = _DISMISS_EVENT if entry.kind == EVENT else _DISMISS
+    statement = sql.DISMISS_EVENT if entry.kind == EVENT else sql.DISMISS
     return conn.execute(text(statement), {
         "entry_id": entry.entry_id, "by": by, "why": why}).rowcount > 0
 
 
 def renew_events(conn: Connection, entry_ids: Sequence[str]) -> int:
     """Make these events due again; how many."""
-    return conn.execute(text(_RENEW_EVENTS), {"entry_ids": list(entry_ids)}).rowcount
+    return conn.execute(text(sql.RENEW_EVENTS), {"entry_ids": list(entry_ids)}).rowcount

@@ -176,6 +176,20 @@ def test_a_changed_schema_is_held_until_a_person_lets_it_go(place: Installation)
                 early=CYCLE - timedelta(days=6), patient=PATIENT) == [(True,)]
 
 
+def test_every_vendors_changed_schema_is_held(engine: Engine, database_url: str) -> None:
+    with vendors(patients=("demo-01", "demo-04", "demo-07")) as root:
+        place = Installation.on(engine, database_url, root)
+        fail(place, kind="changed_schema")
+        figures = place.ingest()
+        assert (figures["format_discrepancy"], figures["complete"]) == (11, 1), \
+            "but for the one that has nothing to tell: demo-01 has no mat"
+        assert {one.provider for one in held(place)} == {"withings", "google_health", "oura"}
+        assert rows(place, "SELECT count(*) FROM fetches f WHERE outcome = 'format_discrepancy'"
+                    " AND (cursor_after IS NOT NULL OR NOT EXISTS (SELECT 1 FROM quarantine q"
+                    " WHERE q.connection_id = f.connection_id AND q.resource = f.resource))"
+                    ) == [(0,)]
+
+
 def test_a_payload_that_a_later_fetch_brings_and_reads_is_held_no_longer(
         place: Installation) -> None:
     result = fetched(place, "sleep")
@@ -437,7 +451,7 @@ def test_refused_records_of_a_file_are_held_with_the_zone_to_read_it_again(
 
 def test_refused_records_of_a_push_are_held(place: Installation) -> None:
     link_account(place.system, provider=Provider.GARMIN, account="u", patient_id=PATIENT)
-    summary = {"userId": "u", "summaryId": "s", "startTimeInSeconds": 1782000000,
+    summary = {"userId": "u", "summaryId": "x36bc70e-6a3c", "startTimeInSeconds": 1782000000,
                "timeOffsetEpochToBreaths": {"0": 14, "60": "14"}}
     with transaction(place.system.engine) as conn:
         add_event(conn, Provider.GARMIN, json.dumps({"allDayRespiration": [summary]}).encode())
@@ -446,6 +460,8 @@ def test_refused_records_of_a_push_are_held(place: Installation) -> None:
     [one] = held(place)
     assert (one.provider, one.resource, one.kind, one.records) == (
         "garmin", "webhook", "records", 1)
+    assert show(place.system, one.entry_id).refused == [
+        ("*.timeOffsetEpochToBreaths[1]", "the value is not a number")]
     assert replay(place.system, by="op")["unchanged"] == 1
     assert readings(place) == before
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 
-from providers.fetching import discrepancy
-from providers.stored import read_stored
+from providers.discrepancy import discrepancy
+from providers.stored import is_fetched, read_stored
 from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
 from registry.observations import save_pages
@@ -94,7 +94,8 @@ def show(system: System, begin: str) -> Shown:
     with transaction(system.engine) as conn:
         entry = find_entry(conn, begin)
         body = body_of(conn, entry)
-        refused = [] if entry.kind == EVENT else refused_records(conn, entry)
+        refused = [] if entry.kind == EVENT else [
+            (_place(record), reason) for record, reason in refused_records(conn, entry)]
     return Shown(entry=entry, refused=refused, size=len(body), shape=shape(body))
 
 
@@ -117,6 +118,12 @@ def shape(body: bytes) -> dict[str, dict[str, int]] | None:
     for path, kind in _places(document, "$"):
         found.setdefault(path, Counter())[kind] += 1
     return {path: dict(kinds) for path, kinds in found.items()}
+
+
+def _place(record: str) -> str:
+    """Where a refused record stood, without a vendor's ids."""
+    return ".".join(part if _PLAIN_KEY.fullmatch(part.partition("[")[0]) else "*"
+                    for part in record.split("."))
 
 
 def _places(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -191,7 +198,8 @@ def _read_again(conn: Connection, one: Stored, *, by: str) -> Counter[str]:
     forget_refusals(conn, one)
     save_refusals(conn, [(page.sha256, refusal) for refusal in page.parsed.refused],
                   connection_id=one.connection_id)
-    told = discrepancy([page])
+    # A fetch's alone: a push or a file has no cursor to hold back.
+    told = discrepancy([page]) if is_fetched(one.resource) else None
     found = faults([page], discrepancy=str(told) if told else None)
     if found:
         hold(conn, found, connection_id=one.connection_id, resource=one.resource, zone=one.zone,
