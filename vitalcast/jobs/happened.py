@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from forecasting.policy import SEARCH
+from forecasting.policy import DRIFT_FOUND, NO_EARLIER, SEARCH
 from forecasting.workers import FAILED, FITTED, TIMEOUT
 from registry.event_words import OTHER, known
 from registry.events import Event
@@ -37,9 +37,9 @@ _FIT_WORDS = (
 
 _SEARCH_WORDS = (
     ("the configuration has changed", "configuration"), ("the last fit failed", "last_failed"),
-    ("hit its cap", "capped"), ("h old or older", "age"), ("drift was found", "drift_found"),
-    ("drifted", "errors_drifted"),
-    (_UNREADABLE, "unreadable"), ("no earlier", "no_earlier"))
+    ("hit its cap", "capped"), ("h old or older", "age"), (DRIFT_FOUND, "drift_found"),
+    ("errors have drifted", "errors_drifted"), (_UNREADABLE, "unreadable"),
+    (NO_EARLIER, "no_earlier"))
 
 _FORECAST_WORDS = (("no reading in the last", "silent"), ("no model yet", "no_model"))
 
