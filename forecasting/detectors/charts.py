@@ -17,7 +17,7 @@ from forecasting.detectors.usual import Usual, clip, learn
 from forecasting.types import BoolArray, FloatArray, IntArray
 
 WEEK = 7 * DAY
-LEAST_USUAL = 72
+LEAST_USUAL = 120
 """Hours that a training window must have observed before anything is compared with it."""
 
 NORMAL_80 = 1.2816
@@ -40,8 +40,8 @@ class Kind(StrEnum):
 
 
 THRESHOLDS: Mapping[Kind, float] = {
-    Kind.LEVEL: 4.8, Kind.SPREAD: 5.2, Kind.DISTRIBUTION: 4.3, Kind.MISSING: 6.5, Kind.GAPS: 5.5,
-    Kind.ERROR: 4.8, Kind.ERROR_SIZE: 5.2, Kind.COVERAGE: 4.6, Kind.UNIT: 6.0, Kind.SKEW: 1.0,
+    Kind.LEVEL: 5.1, Kind.SPREAD: 5.5, Kind.DISTRIBUTION: 4.8, Kind.MISSING: 7.0, Kind.GAPS: 5.5,
+    Kind.ERROR: 5.2, Kind.ERROR_SIZE: 5.5, Kind.COVERAGE: 5.0, Kind.UNIT: 6.0, Kind.SKEW: 1.0,
 }
 """Standard errors; deviations of the training window for `unit` and `skew`."""
 
@@ -82,11 +82,18 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Compared:
-    """Hours split into what was usual and what is new, both (S, n), NaN where the other has it."""
+    """Hours split into what was usual and what is new, NaN where the other has it.
+
+    known   (S,) observed hours of the training window, 0 where they are too few to compare with
+    split   (S,) the column that the new hours begin with
+    before  (S, n) deviations, errors and gaps of the training window
+    after   (S, n - begin) the same of the new hours, from column `begin` on: none are earlier
+    """
 
     usual: Usual
     known: IntArray
     split: IntArray
+    begin: int
     before: FloatArray
     after: FloatArray
     error_before: FloatArray
@@ -108,17 +115,22 @@ def compare(hours: Hours) -> Compared:
     split = begin + np.minimum(np.maximum(length - (n - hours.usual), length // 2), hours.usual)
     column = np.arange(n)
     early: BoolArray = column < split[:, None]
-    late = ~early
     within: BoolArray = early & (column >= begin[:, None])
     usual = learn(hours.y, within, hours.first, hours.resolution)
     deviations = usual.deviations(hours.y, hours.first)
     more_gaps = np.where(column >= begin[:, None], usual.more_missing(hours.y, hours.first), np.nan)
+
+    def old(x: FloatArray) -> FloatArray:
+        return np.where(early, x, np.nan)
+
+    def new(x: FloatArray) -> FloatArray:
+        return np.where(early, np.nan, x)[:, hours.usual:]
+
     return Compared(
         usual=usual, known=np.where(usual.hours >= LEAST_USUAL, usual.hours, 0), split=split,
-        before=np.where(early, deviations, np.nan), after=np.where(late, deviations, np.nan),
-        error_before=np.where(early, hours.errors, np.nan),
-        error_after=np.where(late, hours.errors, np.nan),
-        gap_before=np.where(early, more_gaps, np.nan), gap_after=np.where(late, more_gaps, np.nan))
+        begin=hours.usual, before=old(deviations), after=new(deviations),
+        error_before=old(hours.errors), error_after=new(hours.errors),
+        gap_before=old(more_gaps), gap_after=new(more_gaps))
 
 
 def charts(one: Compared) -> list[Chart]:
@@ -131,7 +143,7 @@ def _level(one: Compared) -> Chart:
     """Mean deviation from the pattern; its size is in deviations."""
     before, after = clip(one.before), clip(one.after)
     usual = mean(before)[:, None]
-    return _chart(Kind.LEVEL, one.known, before - usual, after - usual, floor=0.3)
+    return _chart(Kind.LEVEL, one, one.known, before - usual, after - usual, floor=0.3)
 
 
 def _spread(one: Compared) -> Chart:
@@ -140,8 +152,10 @@ def _spread(one: Compared) -> Chart:
     A change of level hardly moves these innovations, and they are nearly independent.
     """
     before, after = (_innovations(x, one.usual.phi) for x in (one.before, one.after))
-    unit = np.maximum(mean(before), 0.1)[:, None]
-    return _chart(Kind.SPREAD, one.known, before / unit - 1, after / unit - 1, floor=0.15)
+    usual = mean(before)[:, None]
+    unit = np.maximum(usual, 0.1)
+    return _chart(Kind.SPREAD, one, one.known, (before - usual) / unit, (after - usual) / unit,
+                  floor=0.15)
 
 
 def _distribution(one: Compared) -> Chart:
@@ -152,7 +166,7 @@ def _distribution(one: Compared) -> Chart:
                     * (1 / np.maximum(count, 1) + 1 / np.maximum(one.known, 1)))
     apart = wasserstein(after, before)
     told = (count >= 2 * DAY) & (one.known > 0)
-    since = np.maximum(one.split, one.after.shape[1] - WEEK)
+    since = np.maximum(one.split, one.begin + one.after.shape[1] - WEEK)
     return Chart(kind=Kind.DISTRIBUTION, score=np.where(told, apart / error, 0), since=since,
                  size=np.where(told, apart, 0))
 
@@ -160,8 +174,8 @@ def _distribution(one: Compared) -> Chart:
 def _missing(one: Compared) -> Chart:
     """Share of missing hours beyond the usual share of that hour of the day."""
     share = np.clip(one.usual.missing.mean(axis=1), 0.04, 0.96)
-    return _chart(Kind.MISSING, one.known, one.gap_before, one.gap_after, least=2 * DAY, sides=1,
-                  floor=share * (1 - share) * 12)
+    return _chart(Kind.MISSING, one, one.known, one.gap_before, one.gap_after, least=2 * DAY,
+                  sides=1, floor=share * (1 - share) * 12)
 
 
 def _gaps(one: Compared) -> Chart:
@@ -173,51 +187,68 @@ def _gaps(one: Compared) -> Chart:
     known = np.sum(~np.isnan(before), axis=1)
     rate = (np.nansum(before, axis=1) + 0.5) / (known + 20)
     floor = np.maximum(rate, 0.05) * (1 - np.minimum(rate, 0.95))
-    return _chart(Kind.GAPS, np.where(one.known > 0, known, 0), before - rate[:, None],
+    return _chart(Kind.GAPS, one, np.where(one.known > 0, known, 0), before - rate[:, None],
                   after - rate[:, None], least=DAY, sides=1, floor=floor)
 
 
 def _error(one: Compared) -> Chart:
     """Mean error an hour ahead, in promised deviations."""
-    return _of_errors(Kind.ERROR, clip(one.error_before), clip(one.error_after), floor=0.3)
+    return _of_errors(Kind.ERROR, one, clip(one.error_before), clip(one.error_after), floor=0.3)
 
 
 def _error_size(one: Compared) -> Chart:
     """Mean absolute error an hour ahead, in promised deviations; a growth alone."""
     before, after = (np.abs(clip(z)) for z in (one.error_before, one.error_after))
-    return _of_errors(Kind.ERROR_SIZE, before, after, floor=0.1, sides=1)
+    return _of_errors(Kind.ERROR_SIZE, one, before, after, floor=0.1, sides=1)
 
 
 def _coverage(one: Compared) -> Chart:
     """Share of hours outside the 80 % interval an hour ahead, beyond 20 % and the usual share."""
     before, after = (np.where(np.isnan(z), np.nan, np.abs(z) > NORMAL_80)
                      for z in (one.error_before, one.error_after))
-    return _of_errors(Kind.COVERAGE, before, after, floor=0.16, least=DAY, sides=1, usual=0.2)
+    return _of_errors(Kind.COVERAGE, one, before, after, floor=0.16, least=DAY, sides=1,
+                      usual=0.2)
 
 
-def _of_errors(kind: Kind, before: FloatArray, after: FloatArray, *, floor: float,
+def _of_errors(kind: Kind, one: Compared, before: FloatArray, after: FloatArray, *, floor: float,
                least: int = DAY // 2, sides: int = 2, usual: float = -np.inf) -> Chart:
     """A chart of errors: the mean before, at least `usual`, is what the mean after should be."""
     known = np.sum(~np.isnan(before), axis=1)
     level = np.maximum(mean(before), usual)[:, None]
-    return _chart(kind, np.where(known >= LEAST_USUAL, known, 0), before - level, after - level,
-                  floor=floor, least=least, sides=sides)
+    return _chart(kind, one, np.where(known >= LEAST_USUAL, known, 0), before - level,
+                  after - level, floor=floor, least=least, sides=sides)
 
 
-def _chart(kind: Kind, known: IntArray, before: FloatArray, after: FloatArray, *,
+def _chart(kind: Kind, one: Compared, known: IntArray, before: FloatArray, after: FloatArray, *,
            floor: float | FloatArray, least: int = DAY // 2, sides: int = 2) -> Chart:
     """A scan of `after` with the long-run variance of `before`, at least `floor`."""
     found = scan(after, np.maximum(long_run_variance(before), floor), known, least=least,
                  sides=sides)
     told = known > 0
-    return Chart(kind=kind, score=np.where(told, np.abs(found.score), 0), since=found.since,
-                 size=np.where(told, found.mean, 0))
+    return Chart(kind=kind, score=np.where(told, np.abs(found.score), 0),
+                 since=one.begin + found.since, size=np.where(told, found.mean, 0))
 
 
 def _innovations(deviations: FloatArray, phi: FloatArray) -> FloatArray:
-    """|x_t - φ x_{t-1}| (S, n), bounded as deviations are; NaN where either hour is missing."""
+    """|x_t - φ x_{t-1}| (S, n), bounded as deviations are; NaN where either hour is missing.
+
+    x are deviations less their mean over the day before, or over as much of it as there is.
+    """
+    near = deviations[:, 1:] - _day_before(deviations)[:, 1:]
+    far = deviations[:, :-1] - _day_before(deviations)[:, 1:]
     found = np.full_like(deviations, np.nan)
-    found[:, 1:] = np.abs(clip(deviations[:, 1:] - phi[:, None] * deviations[:, :-1]))
+    found[:, 1:] = np.abs(clip(near - phi[:, None] * far))
+    return found
+
+
+def _day_before(x: FloatArray) -> FloatArray:
+    """Mean (S, n) of the known ones of the 24 hours before each; NaN where none is known."""
+    known = ~np.isnan(x)
+    sums, counts = (np.concatenate([np.zeros((len(x), 1)), one.cumsum(axis=1)], axis=1)[:, :-1]
+                    for one in (np.where(known, x, 0), known.astype(np.float64)))
+    sums[:, DAY:] -= sums[:, :-DAY].copy()
+    counts[:, DAY:] -= counts[:, :-DAY].copy()
+    found: FloatArray = np.divide(sums, counts, out=np.full_like(x, np.nan), where=counts > 0.5)
     return found
 
 

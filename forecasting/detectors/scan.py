@@ -40,8 +40,9 @@ def scan(x: FloatArray, variance: FloatArray, usual_hours: IntArray, *,
     least        a change is told after so many hours, and from as many observed
     sides        2 for a change either way, 1 for a rise alone
     """
-    sums = np.nancumsum(x[:, ::-1], axis=1)            # of the last 1, 2, ... hours
-    counts = np.cumsum(~np.isnan(x[:, ::-1]), axis=1).astype(np.float64)
+    known = ~np.isnan(x[:, ::-1])
+    sums = np.where(known, x[:, ::-1], 0).cumsum(axis=1)            # of the last 1, 2, ... hours
+    counts = known.cumsum(axis=1, dtype=np.float64)
     error = np.sqrt(variance[:, None] * counts * (1 + counts / np.maximum(usual_hours, 1)[:, None]))
     enough = (counts >= least) & (error > 0)
     z = np.divide(sums, error, out=np.zeros_like(sums), where=enough)
@@ -73,7 +74,8 @@ def correlation(centred: FloatArray) -> FloatArray:
 
 def _of_days(centred: FloatArray) -> FloatArray:
     """Long-run variance (S,) by the means of days with at least six hours; 0 with two or fewer."""
-    days = centred[:, centred.shape[1] % DAY:].reshape(centred.shape[0], -1, DAY)
+    cut = centred.shape[1] - centred.shape[1] % DAY
+    days = centred[:, :cut].reshape(centred.shape[0], -1, DAY)
     counts = np.sum(~np.isnan(days), axis=2)
     whole: BoolArray = counts >= 6
     means = np.nansum(days, axis=2) / np.maximum(counts, 1)
@@ -84,5 +86,6 @@ def _of_days(centred: FloatArray) -> FloatArray:
 
 def mean(x: FloatArray) -> FloatArray:
     """Mean of the known hours of each row, 0 where there are none."""
-    found: FloatArray = np.nansum(x, axis=1) / np.maximum(np.sum(~np.isnan(x), axis=1), 1)
+    known = ~np.isnan(x)
+    found: FloatArray = np.where(known, x, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return found
