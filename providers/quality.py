@@ -230,7 +230,8 @@ def clock_shift(one: Readings, other: Readings) -> timedelta | None:
     likeness = np.array([_likeness(mine, theirs, shift) for shift in shifts])
     best = int(likeness.argmax())
     unlike = 1 - likeness
-    if likeness[best] < SHIFT_LIKENESS or unlike[best] > SHIFT_GAIN * unlike[SHIFT_MOST_BINS]:
+    gained = unlike[best] <= SHIFT_GAIN * unlike[SHIFT_MOST_BINS] and best != SHIFT_MOST_BINS
+    if likeness[best] < SHIFT_LIKENESS or not gained:
         return None
     return shifts[best] * timedelta(microseconds=SHIFT_BIN_US)
 

@@ -141,6 +141,7 @@ def test_clocks_that_agree_or_say_nothing_are_left_alone(noise: float) -> None:
     truth = 70 + 12 * np.sin(np.arange(288) / 96 * 2 * np.pi)
     one = quarters((truth + rng.normal(0, noise, 288)).tolist())
     assert clock_shift(one, quarters((truth + rng.normal(0, noise, 288)).tolist())) is None
+    assert clock_shift(one, one) is None
     assert clock_shift(one, quarters([70.0] * 288)) is None
     assert clock_shift(one, quarters(truth[:8].tolist())) is None
     assert clock_shift(one, quarters([])) is None
