@@ -187,7 +187,7 @@ class VendorClient(ABC):
 
     def _told_devices(self, as_of: datetime) -> list[Parsed]:
         self.last_sync(as_of)
-        return self._devices[as_of]
+        return self._devices.get(as_of, [])
 
     def _ask_wear(self, as_of: datetime) -> Sequence[Parsed]:  # noqa: ARG002 -- where there is any
         """Pages whose `figures["worn"]` are moments of wear. Raises ProviderError."""
@@ -207,7 +207,7 @@ class VendorClient(ABC):
 
     @abstractmethod
     def _ask_last_sync(self, as_of: datetime) -> datetime | None:
-        """The vendor's own word on the last sync; keeps its pages in `_devices`.
+        """The vendor's own word on the last sync; pages of single devices it keeps in `_devices`.
 
         Raises ProviderError.
         """

@@ -44,6 +44,7 @@ from providers.fetching import (
     windows,
 )
 from providers.http import Session, judge_status
+from providers.limits import RateLimit
 from providers.observation import (
     Context,
     Granularity,
@@ -55,6 +56,7 @@ from providers.observation import (
     Statistic,
 )
 from providers.signals import latest
+from providers.vendor import Endpoints, Entry
 
 _PAGE_SIZE = "10000"
 _MONTH_DAYS = 30
@@ -352,3 +354,25 @@ def _reason(error: dict[str, Any]) -> str | None:
         if isinstance(detail, dict) and "reason" in detail:
             return text_or_none(detail["reason"])
     return None
+
+
+_SCOPE = "https://www.googleapis.com/auth/googlehealth.{}.readonly"
+
+ENTRY = Entry(
+    endpoints=Endpoints(
+        api="https://health.googleapis.com",
+        authorise="https://accounts.google.com/o/oauth2/v2/auth",
+        token="https://oauth2.googleapis.com/token",
+        revoke="https://oauth2.googleapis.com/revoke"),
+    limit=RateLimit(calls=300, period_s=60, per="account"),
+    scopes={
+        _SCOPE.format("health_metrics_and_measurements"): (
+            Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.BODY_TEMPERATURE, Vital.SPO2,
+            Vital.RESTING_HEART_RATE),
+        _SCOPE.format("sleep"): (Vital.SKIN_TEMPERATURE,),
+        _SCOPE.format("activity_and_fitness"): (),
+        _SCOPE.format("settings"): (), _SCOPE.format("profile"): ()},
+    client=GoogleHealthClient, judge=judge, parsers=PARSERS,
+    resources=RESOURCES, pkce=True, sandbox_token_path="/token",
+    sandbox_revoke_path="/revoke",
+)

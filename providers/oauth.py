@@ -84,8 +84,8 @@ class _Dialect:
 _DIALECTS = {
     Provider.WITHINGS: _Dialect(separator=",", token={"action": "requesttoken"}, enveloped=True),
     Provider.GOOGLE_HEALTH: _Dialect(authorise={"access_type": "offline", "prompt": "consent"}),
-    Provider.OURA: _Dialect(),
 }
+_PLAIN = _Dialect()
 
 
 def utc_now() -> datetime:
@@ -96,7 +96,7 @@ def utc_now() -> datetime:
 def authorisation_url(config: OAuthConfig, state: str,
                       login_hint: str | None = None) -> AuthorisationRequest:
     """The address at which the patient consents; `login_hint` names the account to be used."""
-    dialect = _DIALECTS[config.provider]
+    dialect = _DIALECTS.get(config.provider, _PLAIN)
     verifier = secrets.token_urlsafe(48) if config.pkce else None
     extra = dict(dialect.authorise) | ({"login_hint": login_hint} if login_hint else {})
     with _session(config) as session:
@@ -117,7 +117,7 @@ def exchange_code(config: OAuthConfig, code: str, code_verifier: str | None = No
     with _session(config) as session:
         token = _asked(lambda: session.fetch_token(
             config.token_url, grant_type="authorization_code", code=code, allow_redirects=False,
-            **extra, **_DIALECTS[config.provider].token))
+            **extra, **_DIALECTS.get(config.provider, _PLAIN).token))
     return _token_set(token, asked_at, scopes=config.scopes)
 
 
@@ -131,7 +131,7 @@ def refresh(config: OAuthConfig, refresh_token: str, *,
     with _session(config) as session:
         token = _asked(lambda: session.refresh_token(
             config.token_url, refresh_token=refresh_token, allow_redirects=False,
-            **_DIALECTS[config.provider].token))
+            **_DIALECTS.get(config.provider, _PLAIN).token))
     return _token_set({"refresh_token": refresh_token} | token, asked_at, scopes=())
 
 
@@ -142,7 +142,7 @@ def _session(config: OAuthConfig) -> Any:
         default_timeout=(_CONNECT_S, config.timeout_s),
         code_challenge_method="S256" if config.pkce else None,
     )
-    hook = _unwrapped if _DIALECTS[config.provider].enveloped else _checked
+    hook = _unwrapped if _DIALECTS.get(config.provider, _PLAIN).enveloped else _checked
     session.register_compliance_hook("access_token_response", hook)
     session.register_compliance_hook("refresh_token_response", hook)
     return session

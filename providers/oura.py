@@ -39,6 +39,7 @@ from providers.fetching import (
     windows,
 )
 from providers.http import Answer, Session, judge_status
+from providers.limits import RateLimit
 from providers.observation import (
     Context,
     Granularity,
@@ -49,6 +50,7 @@ from providers.observation import (
     Refusal,
     Statistic,
 )
+from providers.vendor import Endpoints, Entry
 
 RESOURCES = ("heartrate", "sleep", "daily_spo2", "daily_readiness")
 _PATH = "/v2/usercollection/"
@@ -271,3 +273,18 @@ def _nightly(record: dict[str, Any], vital: Vital, value: Decimal) -> Observatio
 
 def _id(record: dict[str, Any]) -> str | None:
     return text_at(record, "id")
+
+
+ENTRY = Entry(
+    endpoints=Endpoints(
+        api="https://api.ouraring.com",
+        authorise="https://cloud.ouraring.com/oauth/authorize",
+        token="https://api.ouraring.com/oauth/token",
+        revoke="https://api.ouraring.com/oauth/revoke"),
+    limit=RateLimit(calls=5000, period_s=300),
+    scopes={
+        "daily": (Vital.RESPIRATORY_RATE, Vital.SKIN_TEMPERATURE_DEVIATION),
+        "heartrate": (Vital.HEART_RATE,), "spo2": (Vital.SPO2,), "personal": ()},
+    client=OuraClient, judge=judge, parsers=PARSERS, resources=RESOURCES,
+    pkce=False, sandbox_token_path="/oauth/token", sandbox_revoke_path="/oauth/revoke",
+)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from clinical.vitals import Vital
 from providers.errors import (
     ProviderError,
     RateLimited,
@@ -20,7 +21,9 @@ from providers.errors import (
 )
 from providers.fetching import FetchRequest, Page, VendorClient, reread_from, walk, windows
 from providers.http import Answer, Session, judge_status
+from providers.limits import RateLimit
 from providers.observation import Parsed, Provider
+from providers.vendor import Endpoints, Entry
 from providers.withings_pages import (
     INTRADAY,
     MEASURES,
@@ -140,3 +143,21 @@ def _daily_forms(request: FetchRequest, **fields: str) -> Iterator[dict[str, str
     for first, stop in windows(reread_from(request), request.end, days=1):
         yield fields | {"startdate": str(int(first.timestamp())),
                         "enddate": str(int(stop.timestamp()))}
+
+
+ENTRY = Entry(
+    endpoints=Endpoints(
+        api="https://wbsapi.withings.net",
+        authorise="https://account.withings.com/oauth2_user/authorize2",
+        token="https://wbsapi.withings.net/v2/oauth2",
+        revoke="https://wbsapi.withings.net/v2/oauth2"),
+    limit=RateLimit(calls=120, period_s=60),
+    scopes={
+        "user.info": (),
+        "user.metrics": (Vital.HEART_RATE, Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP,
+                         Vital.BODY_TEMPERATURE, Vital.SKIN_TEMPERATURE, Vital.SPO2),
+        "user.activity": (Vital.HEART_RATE, Vital.RESPIRATORY_RATE, Vital.SPO2)},
+    client=WithingsClient, judge=judge, parsers=PARSERS, resources=RESOURCES,
+    pkce=False, sandbox_token_path="/v2/oauth2",
+    sandbox_revoke_path="/v2/oauth2",
+)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from providers.catalogue import CATALOGUE
 from registry.database import create_database
 from vitalcast.airflow import AirflowClient, AirflowPlace
 from vitalcast.dataset import Dataset
@@ -95,7 +96,7 @@ def only_one(home: Path) -> Iterator[None]:
 def _local_settings(
     settings: Settings, keys: Keys, database_url: str, sandbox_url: str,
 ) -> Settings:
-    unlimited = dict.fromkeys(("withings", "google_health", "oura"), _NO_LIMIT)
+    unlimited = dict.fromkeys(CATALOGUE, _NO_LIMIT)
     return settings.model_copy(update={
         "database_url": database_url,
         "airflow_database_url": (settings.airflow_database_url

@@ -58,13 +58,13 @@ def connections_view(patient_id: str, links: Sequence[Linked], *, linked: str, e
     known = {one.provider for one in links}
     return ConnectionsView(
         patient_id=patient_id, links=tuple(_line(one) for one in links),
-        vendors=tuple((one.value, NAMES[one.value], one.value in known) for one in CATALOGUE),
+        vendors=tuple((one.value, _name(one.value), one.value in known) for one in CATALOGUE),
         told=_told(linked, ended), is_doctor=is_doctor)
 
 
 def _told(linked: str, ended: str) -> str:
-    if linked in NAMES:
-        return f"{NAMES[linked]} is connected. Readings come with the next full hour."
+    if linked in CATALOGUE:
+        return f"{_name(linked)} is connected. Readings come with the next full hour."
     if ended == "vendor":
         return "The link is ended, here and at the vendor."
     if ended:
@@ -75,7 +75,7 @@ def _told(linked: str, ended: str) -> str:
 
 def _line(one: Linked) -> LinkLine:
     return LinkLine(
-        connection_id=one.connection_id, name=NAMES.get(one.provider, one.provider),
+        connection_id=one.connection_id, name=_name(one.provider),
         status=STATUSES.get(one.status, one.status), active=one.status == "active",
         can_end=one.status not in ("revoked", "file"), account_known=one.account_known,
         consented_at=one.consented_at, last_refresh_at=one.last_refresh_at,
@@ -93,3 +93,7 @@ def _missing(scope: MissingScope) -> str:
     else:
         means = "identity or last synchronisation stay unknown"
     return f"{scope.scope.rpartition('/')[2]}: {means}"
+
+
+def _name(provider: str) -> str:
+    return NAMES.get(provider, provider.replace("_", " ").title())

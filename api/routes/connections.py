@@ -5,10 +5,11 @@ browser with a login of the pages is led to the vendor and comes back to the pat
 """
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.answers import Answer
@@ -24,11 +25,20 @@ from api.security import (
     own_form,
     page_linker,
 )
+from providers.catalogue import CATALOGUE
 from providers.observation import Provider
 from registry.consents import Linked
 from vitalcast.linking import Linking, missing_scopes
 
-Vendor = Literal["withings", "google_health", "oura"]
+
+def _asked(provider: Provider) -> Provider:
+    if provider not in CATALOGUE:
+        raise ValueError(f"no accounts are linked at {provider}; choose from "
+                         f"{', '.join(CATALOGUE)}")
+    return provider
+
+
+Vendor = Annotated[Provider, AfterValidator(_asked)]
 
 router = APIRouter(
     tags=["connections"],
@@ -48,7 +58,7 @@ def connections(request: Request, principal: SignedIn,
 def authorize(request: Request, provider: Vendor, login: Linker,
               patient_id: Annotated[str, Query()]) -> Response:
     """The vendor's consent page for a patient. Valid for ten minutes, with this very login."""
-    url = _linking(request).begin(login, Provider(provider), patient_id)
+    url = _linking(request).begin(login, provider, patient_id)
     if _by_program(request):
         return Answer({"url": url, "expires_in": 600})
     return RedirectResponse(url, status_code=303)
@@ -62,7 +72,7 @@ def callback(
 ) -> Response:
     """Where the vendor sends the patient back to: stores the consent, or says why there is none."""
     patient_id = _linking(request).finish(
-        login, Provider(provider), state=state, code=code, error=error)
+        login, provider, state=state, code=code, error=error)
     if _by_program(request):
         return Answer({"patient_id": patient_id, "connection_id": f"{provider}:{patient_id}"})
     return RedirectResponse(f"{_page_of(patient_id)}?linked={provider}", status_code=303)

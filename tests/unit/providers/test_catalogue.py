@@ -18,7 +18,7 @@ from providers.catalogue import (
 from providers.fetching import Client, FetchRequest, Outcome
 from providers.http import Patience, Timeouts
 from providers.limits import RateLimit
-from providers.measures import Coverage
+from providers.measures import COVERED, Coverage
 from providers.oauth import OAuthConfig, TokenSet, authorisation_url, exchange_code, refresh
 from providers.observation import Provider
 from providers.sandbox.cohort import cohort
@@ -96,7 +96,7 @@ def test_every_resource_is_fetched_from_the_sandbox(root: str, provider: Provide
         assert again.outcome is Outcome.COMPLETE
         vitals |= {one.vital for page in result.pages for one in page.parsed.observations}
     client.close()
-    covered = CATALOGUE[provider].coverage
+    covered = COVERED[provider]
     assert vitals
     assert all(covered[vital] is not Coverage.NONE for vital in vitals)
 
@@ -153,11 +153,11 @@ def test_an_empty_page_in_between_loses_nothing(root: str, provider: Provider) -
 
 
 def test_unsupported_is_told_for_every_vital() -> None:
-    for entry in CATALOGUE.values():
-        assert set(entry.coverage) == set(Vital)
-    google = CATALOGUE[Provider.GOOGLE_HEALTH].coverage
+    for provider in CATALOGUE:
+        assert set(COVERED[provider]) == set(Vital)
+    google = COVERED[Provider.GOOGLE_HEALTH]
     assert google[Vital.SYSTOLIC_BP] is Coverage.NONE
-    assert CATALOGUE[Provider.OURA].coverage[Vital.BODY_TEMPERATURE] is Coverage.NONE
+    assert COVERED[Provider.OURA][Vital.BODY_TEMPERATURE] is Coverage.NONE
 
 
 def test_the_vendors_are_spoken_to_by_https() -> None:
