@@ -135,6 +135,11 @@ def at_epoch(seconds: object) -> datetime:
     """Epoch seconds, a whole number, in UTC. Raises OddError for anything else."""
     if type(seconds) is not int:
         raise OddError("the time is not in epoch seconds")
+    return _moment(seconds)
+
+
+@lru_cache(maxsize=64)                  # a group's measures share theirs, taken and modified
+def _moment(seconds: int) -> datetime:
     try:
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):

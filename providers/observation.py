@@ -91,16 +91,19 @@ def _quick_init(kind: type[_Kind]) -> type[_Kind]:
     """A frozen, slotted dataclass whose objects are made in half the time; nothing else differs.
 
     dataclass fills frozen fields through `object.__setattr__`, which looks each one up by name:
-    that took longer than parsing the record. The slots' own setters need no look-up.
+    that took longer than parsing the record. Here the object is of a class with the same slots,
+    and not frozen, while it is filled.
     """
     named = fields(kind)  # type: ignore[arg-type]
-    scope: dict[str, Any] = {f"set_{one.name}": getattr(kind, one.name).__set__ for one in named}
-    scope |= {f"default_{one.name}": one.default for one in named}
+    opened = type(f"_Open{kind.__name__}", (), {"__slots__": [one.name for one in named]})
+    scope: dict[str, Any] = {f"default_{one.name}": one.default for one in named}
+    scope |= {"set_class": object.__setattr__, "opened": opened, "kind": kind}
     arguments = (one.name if one.default is MISSING else f"{one.name}=default_{one.name}"
                  for one in named)
-    filled = "".join(f"    set_{one.name}(self, {one.name})\n" for one in named)
-    exec(f"def __init__(self, *, {', '.join(arguments)}):\n{filled}"      # as dataclass does it
-         "    self.__post_init__()\n", scope)
+    filled = "".join(f"    self.{one.name} = {one.name}\n" for one in named)
+    exec(f"def __init__(self, *, {', '.join(arguments)}):\n"             # as dataclass does it
+         f"    set_class(self, '__class__', opened)\n{filled}"
+         "    self.__class__ = kind\n    self.__post_init__()\n", scope)
     kind.__init__ = scope["__init__"]  # type: ignore[method-assign]
     return kind
 

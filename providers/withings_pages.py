@@ -53,12 +53,14 @@ NIGHT = {
     "rr_max": (Vital.RESPIRATORY_RATE, Statistic.MAX),
 }
 
+_PRESSURES = {Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP}
 REAL_MEASURE = 1
 _UNSPECIFIED_TEMPERATURE = 12
 _AMBIGUOUS = 1
 _METHODS = {0: Method.DEVICE, 8: Method.DEVICE, 1: Method.AMBIGUOUS, 2: Method.MANUAL,
             4: Method.MANUAL, 5: Method.DEVICE, 7: Method.DEVICE, 15: Method.DEVICE}
 _MOST_DIGITS = 12
+_MOST = 10**_MOST_DIGITS
 _KINDS = {"Blood Pressure Monitor": "cuff", "Activity Tracker": "watch", "Sleep Monitor": "mat",
           "Smart Connected Thermometer": "thermometer", "Scale": "scale"}
 _SEGMENT = frozenset({
@@ -240,10 +242,10 @@ def _read_group(group: object, name: str, observations: list[Observation],
             refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd),
                                    vital=_vital_of(measure)))
     values = {one.vital: one.value for one in found}
-    if values.get(Vital.SYSTOLIC_BP, Decimal("inf")) <= values.get(Vital.DIASTOLIC_BP, 0):
+    if (_PRESSURES <= values.keys()
+            and values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]):
         refused.append(Refusal(record=name, reason="systolic is not above diastolic"))
-        found = [one for one in found
-                 if one.vital not in (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)]
+        found = [one for one in found if one.vital not in _PRESSURES]
     observations += found
 
 
@@ -276,7 +278,7 @@ def _scaled(value: object, unit: object) -> Decimal:
     """value·10^unit, exact."""
     if type(value) is not int or type(unit) is not int:
         raise OddError("value or unit is not a whole number")
-    if abs(value) >= 10**_MOST_DIGITS or abs(unit) > _MOST_DIGITS:
+    if abs(value) >= _MOST or abs(unit) > _MOST_DIGITS:
         raise OddError("out of plausible range")
     return Decimal(value).scaleb(unit)
 

@@ -1,5 +1,7 @@
 """The canonical reading: made quickly, frozen, and keyed as it always was."""
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -41,6 +43,8 @@ def test_a_reading_is_frozen_hashed_and_replaced_like_any_dataclass() -> None:
         one.value = Decimal(1)  # type: ignore[misc]
     assert replace(one, value=Decimal(62)) == reading(device_id="d", value=Decimal(62))
     assert len({one, reading(device_id="d"), reading()}) == 2
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+    assert type(one) is Observation
 
 
 @pytest.mark.parametrize("member", ["effective_start", "effective_end", "provider_modified_at"])
