@@ -242,7 +242,7 @@ def _read_group(group: object, name: str, observations: list[Observation],
             refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd),
                                    vital=_vital_of(measure)))
     values = {one.vital: one.value for one in found}
-    if (_PRESSURES <= values.keys()
+    if (values.keys() >= _PRESSURES
             and values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]):
         refused.append(Refusal(record=name, reason="systolic is not above diastolic"))
         found = [one for one in found if one.vital not in _PRESSURES]
