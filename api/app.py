@@ -23,6 +23,7 @@ from api.routes import (
     models,
     pages,
     patients,
+    quality,
     quarantine,
     runs,
     session,
@@ -75,7 +76,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.install(app)
     for room in (health, metrics, session, patients, connections, webhooks, models, quarantine,
-                 runs, pages):
+                 runs, quality, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app

@@ -12,7 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from api import errors
 from api.pages.render import page
 from providers import errors as vendors
-from registry import connections, consents, cycles, database, people, reading
+from registry import (
+    connections,
+    consents,
+    cycles,
+    database,
+    people,
+    quality_reading,
+    reading,
+)
 from vitalcast import linking
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +40,7 @@ class Kind:
 KINDS: dict[type[Exception], Kind] = {
     reading.PatientNotFound: Kind(404, "patient-not-found", "Patient not found"),
     reading.DocumentNotFound: Kind(404, "model-not-found", "Model document not found"),
+    quality_reading.ReportNotFound: Kind(404, "report-not-found", "No report of that day"),
     cycles.CycleNotFound: Kind(404, "cycle-not-found", "No such cycle"),
     database.DatabaseUnreachable: Kind(503, "database-unreachable", "Database unreachable"),
     database.NotMigrated: Kind(503, "not-migrated", "Database not migrated"),

@@ -96,12 +96,25 @@ class PatientsOut(BaseModel):
     patients: list[PatientOut]
 
 
+class FlaggedHourOut(BaseModel):
+    """Readings of one hour with the same flag."""
+
+    hour: AwareDatetime
+    flag: str
+    readings: int
+    reason: Annotated[str, Field(description="of one of them")]
+    keeps_out: Annotated[bool, Field(description="not forecast from nor scored")]
+
+
 class SeriesOut(BaseModel):
     """Hourly means; an hour without a reading is null and has the count 0."""
 
     model_config = with_example({
         "patient_id": "p03", "vital": "heart_rate", "unit": "/min",
-        "start": "2026-11-20T12:00:00Z", "step_hours": 1, "mean": [71.5, None], "count": [4, 0]})
+        "start": "2026-11-20T12:00:00Z", "step_hours": 1, "mean": [71.5, None], "count": [4, 0],
+        "flags": [{"hour": "2026-11-20T12:00:00Z", "flag": "jump", "readings": 1,
+                   "reason": "up by 80 /min in 2 min, and back with the next reading",
+                   "keeps_out": False}]})
 
     patient_id: str
     vital: str
@@ -110,6 +123,8 @@ class SeriesOut(BaseModel):
     step_hours: Literal[1]
     mean: list[float | None]
     count: list[int]
+    flags: Annotated[list[FlaggedHourOut], Field(
+        description="what checks found; readings that are kept out count in no mean")]
 
 
 class IntervalOut(BaseModel):

@@ -27,6 +27,7 @@ from registry.database import (
 )
 from registry.migrate import require_migrated
 from registry.prepared import Prepared
+from registry.quality_reading import QualityReading
 from registry.quarantine import HELD, OF_WEIGHT
 from registry.quarantine import Entry as QuarantineEntry
 from registry.quarantine import entries as quarantine_entries
@@ -241,6 +242,11 @@ class Reading:
     def cycles(self) -> Cycles:
         """Questions about cycles; no answer names a patient."""
         return Cycles(self._engine)
+
+    @property
+    def quality(self) -> QualityReading:
+        """Questions about flags, and the daily reports."""
+        return QualityReading(self._engine)
 
     def require_migrated(self) -> None:
         """NotMigrated unless the database has this release's tables."""

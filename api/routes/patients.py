@@ -71,10 +71,13 @@ def series(
     end = _now(request).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     start = end - timedelta(hours=hours)
     found = readings.series(principal.access, patient_id, [vital], start, end)[vital]
+    flagged = readings.quality.flagged_hours(principal.access, patient_id, [vital], start, end)
     return Answer({
         "patient_id": patient_id, "vital": vital, "unit": UNITS[vital], "start": start,
         "step_hours": 1, "mean": [hour.mean for hour in found],
         "count": [hour.readings for hour in found],
+        "flags": [{"hour": one.hour, "flag": one.flag, "readings": one.readings,
+                   "reason": one.reason, "keeps_out": one.keeps_out} for one in flagged],
     })
 
 
