@@ -22,7 +22,13 @@ from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
 from providers.checks import OddError, plausible
-from providers.imports.reading import OUT_OF_RANGE, FileRefused, Item, Owner
+from providers.imports.reading import (
+    OUT_OF_RANGE,
+    FileRefused,
+    Item,
+    Owner,
+    civil_date,
+)
 from providers.imports.units import UNITS
 from providers.observation import (
     Context,
@@ -167,11 +173,12 @@ def _observation(record: dict[str, str], metadata: dict[str, str],
         if place in pressures:
             return None
         pressures.add(place)
-    nightly = vital is Vital.SKIN_TEMPERATURE
+    nightly, granularity = vital is Vital.SKIN_TEMPERATURE, _granularity(vital)
     return Observation(
         vital=vital, value=value, effective_start=start, effective_end=end, utc_offset_s=offset_s,
-        civil_date=(end + timedelta(seconds=offset_s)).date() if nightly else None,
-        granularity=_granularity(vital), statistic=Statistic.MEAN if nightly else Statistic.INSTANT,
+        civil_date=None if granularity is Granularity.SAMPLE else civil_date(
+            end if nightly else start, offset_s),
+        granularity=granularity, statistic=Statistic.MEAN if nightly else Statistic.INSTANT,
         context=_MOTIONS.get(metadata.get("HKMetadataKeyHeartRateMotionContext", ""),
                              Context.SLEEP if nightly else Context.UNKNOWN),
         method=Method.MANUAL if metadata.get("HKWasUserEntered") == "1" else Method.DEVICE,

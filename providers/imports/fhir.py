@@ -19,6 +19,7 @@ from providers.imports.reading import (
     object_or_refused,
     opened_json,
     record_of,
+    refuse_crossed,
     zoned,
 )
 from providers.imports.units import measured
@@ -60,8 +61,7 @@ def _resource(resource: Any) -> Iterator[Item]:
         raise OddError("its status says that it is no result")
     parts = _components(resource) if PANEL in codes else [(_vital(codes), resource)]
     values = {vital: measured(vital, *_quantity(part)) for vital, part in parts}
-    if values.get(Vital.SYSTOLIC_BP, 301) <= values.get(Vital.DIASTOLIC_BP, 0):
-        raise OddError("systolic is not above diastolic")
+    refuse_crossed(values)
     start, end, offset_s = _time(resource)
     for vital, value in values.items():
         yield Observation(

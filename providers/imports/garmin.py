@@ -17,10 +17,12 @@ from providers.imports.reading import (
     FileRefused,
     Item,
     Owner,
+    civil_date,
     each_record,
     object_or_refused,
     opened_json,
     record_of,
+    refuse_crossed,
     refused_keys,
 )
 from providers.observation import (
@@ -63,9 +65,10 @@ def _dailies(record: Any) -> Iterator[Item]:
             ("averageHeartRateInBeatsPerMinute", Vital.HEART_RATE, Context.UNKNOWN),
             ("restingHeartRateInBeatsPerMinute", Vital.RESTING_HEART_RATE, Context.REST)):
         if record.get(name) is not None:
-            yield replace(_whole(record, name, vital, Statistic.MEAN), context=context,
-                          granularity=Granularity.DAY, civil_date=day_of(record["calendarDate"])
-                          if "calendarDate" in record else None)
+            whole = _whole(record, name, vital, Statistic.MEAN)
+            yield replace(whole, context=context, granularity=Granularity.DAY,
+                          civil_date=day_of(record["calendarDate"]) if "calendarDate" in record
+                          else civil_date(whole.effective_start, whole.utc_offset_s))
 
 
 def _epochs(record: Any) -> Iterator[Item]:
@@ -96,8 +99,7 @@ def _pressures(record: Any) -> Iterator[Item]:
     moment = at_epoch(record.get("measurementTimeInSeconds"))
     values = {vital: plausible(vital, number(record.get(name))) for name, vital in (
         ("systolic", Vital.SYSTOLIC_BP), ("diastolic", Vital.DIASTOLIC_BP))}
-    if values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]:
-        raise OddError("systolic is not above diastolic")
+    refuse_crossed(values)
     if record.get("pulse") is not None:
         values[Vital.HEART_RATE] = plausible(Vital.HEART_RATE, number(record["pulse"]))
     manual = text_at(record, "sourceType") == "MANUAL"

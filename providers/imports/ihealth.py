@@ -21,6 +21,7 @@ from providers.imports.reading import (
     object_or_refused,
     opened_json,
     record_of,
+    refuse_crossed,
     refused_keys,
 )
 from providers.imports.units import mmhg
@@ -50,8 +51,7 @@ def _pressure(record: Any, kilopascal: bool) -> Iterator[Item]:
     record = record_of(record)
     values = {vital: _value(vital, record.get(name), kilopascal) for name, vital in (
         ("HP", Vital.SYSTOLIC_BP), ("LP", Vital.DIASTOLIC_BP))}
-    if values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]:
-        raise OddError("systolic is not above diastolic")
+    refuse_crossed(values)
     yield from _observations(record, values)
 
 

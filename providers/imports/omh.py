@@ -19,6 +19,7 @@ from providers.imports.reading import (
     each_record,
     opened_json,
     record_of,
+    refuse_crossed,
     zoned,
 )
 from providers.imports.units import measured
@@ -70,8 +71,7 @@ def _point(point: Any) -> Iterator[Item]:
         return
     time, statistic = _time_frame(object_at(body, "effective_time_frame")), _statistic(body)
     values = {_MEASURES[name]: measured(_MEASURES[name], *_value(body, name)) for name in found}
-    if values.get(Vital.SYSTOLIC_BP, 301) <= values.get(Vital.DIASTOLIC_BP, 0):
-        raise OddError("systolic is not above diastolic")
+    refuse_crossed(values)
     provenance = header.get("acquisition_provenance")
     told = provenance if isinstance(provenance, dict) else {}
     paired = len(values) > 1

@@ -1,13 +1,15 @@
 """What the file formats share: the whole-file refusal, opened JSON, items, local times."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import orjson
 
+from clinical.vitals import Vital
 from providers.checks import OddError
 from providers.observation import Observation, Parsed, Provider, Refusal
 
@@ -102,6 +104,13 @@ def record_of(value: Any) -> dict[str, Any]:
     return value
 
 
+def refuse_crossed(values: Mapping[Vital, Decimal]) -> None:
+    """OddError where a systolic pressure is not above the diastolic beside it."""
+    pair = values.get(Vital.SYSTOLIC_BP), values.get(Vital.DIASTOLIC_BP)
+    if pair[0] is not None and pair[1] is not None and pair[0] <= pair[1]:
+        raise OddError("systolic is not above diastolic")
+
+
 def zoned(text: Any) -> tuple[datetime, int]:
     """A time with an offset, in UTC, and that offset in seconds. OddError for a naive one."""
     try:
@@ -115,6 +124,11 @@ def zoned(text: Any) -> tuple[datetime, int]:
     except ValueError as error:
         raise error if isinstance(error, OddError) else OddError("the time is not readable") \
             from None
+
+
+def civil_date(moment: datetime, offset_s: int | None) -> date | None:
+    """The date that the wearer's calendar showed then, where the offset is known."""
+    return None if offset_s is None else (moment + timedelta(seconds=offset_s)).date()
 
 
 def local(text: Any, zone: ZoneInfo | None) -> tuple[datetime, int]:

@@ -17,6 +17,7 @@ from providers.imports.reading import (
     FileRefused,
     Item,
     Owner,
+    civil_date,
     each_record,
     local,
     object_or_refused,
@@ -132,8 +133,8 @@ def _average(record: dict[str, Any], vital: Vital, value: Decimal, context: Cont
     end, _ = _time(metadata.get("end_time"), zone)
     return Observation(
         vital=vital, value=plausible(vital, value), effective_start=start, effective_end=end,
-        utc_offset_s=offset_s, granularity=Granularity.DAY, statistic=Statistic.MEAN,
-        context=context)
+        utc_offset_s=offset_s, civil_date=civil_date(start, offset_s),
+        granularity=Granularity.DAY, statistic=Statistic.MEAN, context=context)
 
 
 def _at(record: dict[str, Any], path: tuple[str, ...]) -> Any:
