@@ -75,8 +75,9 @@ def plan(overwrite: Overwrite = None, as_json: AsJson = False) -> None:
     """
     settings = load_settings()
     wanted = _wanted(settings)
-    _print(compare(open_grafana(settings.grafana_url, settings.grafana_token), wanted,
-                   overwrite=overwrite or ()), as_json)
+    with open_grafana(settings.grafana_url, settings.grafana_token) as grafana:
+        changes = compare(grafana, wanted, overwrite=overwrite or ())
+    _print(changes, as_json)
 
 
 @dashboards.command()
@@ -98,10 +99,10 @@ def apply(
     wanted = _wanted(settings)
     with _engine(settings) as engine:
         refuse_faults(_checked(engine, 7, None))
-    grafana = open_grafana(settings.grafana_url, settings.grafana_token)
-    changes = compare(grafana, wanted, overwrite=overwrite or ())
-    if not dry_run:
-        bring(grafana, wanted, changes, passwords=passwords)
+    with open_grafana(settings.grafana_url, settings.grafana_token) as grafana:
+        changes = compare(grafana, wanted, overwrite=overwrite or ())
+        if not dry_run:
+            bring(grafana, wanted, changes, passwords=passwords)
     _print(changes, as_json)
 
 

@@ -164,7 +164,7 @@ def _custom(panel: Panel) -> Json:
         case Kind.STATES:
             return {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}
         case Kind.TABLE:
-            return {"align": "auto", "inspect": False, "cellOptions": {"type": "auto"}}
+            return {"align": "auto", "inspect": False}
         case _:
             return {}
 
@@ -174,18 +174,20 @@ def _limits(thresholds: Sequence[Step]) -> bool:
 
 
 def _overrides(panel: Panel) -> list[Json]:
-    """What single metrics or columns have of their own."""
-    properties: dict[str, list[Json]] = {}
-    for name, colour in panel.colours.items():
-        properties.setdefault(name, []).append(
-            {"id": "color", "value": {"mode": "fixed", "fixedColor": colour}})
-    for name, fields in panel.fields.items():
-        properties.setdefault(name, []).extend(
-            {"id": key, "value": value} for key, value in fields.items())
-    for name, unit in panel.units.items():
-        properties.setdefault(name, []).append({"id": "unit", "value": unit})
-    return [{"matcher": {"id": "byName", "options": name}, "properties": given}
-            for name, given in properties.items()]
+    """What single metrics have of their own.
+
+    The schema wants objects for a matcher's options and a property's value: hence `byNames`.
+    """
+    found = [_override([name], "color", {"mode": "fixed", "fixedColor": colour})
+             for name, colour in panel.colours.items()]
+    if panel.dashed:
+        found.append(_override(panel.dashed, "custom.lineStyle", {"fill": "dash", "dash": [6, 4]}))
+    return found
+
+
+def _override(names: Sequence[str], key: str, value: Json) -> Json:
+    return {"matcher": {"id": "byNames", "options": {"mode": "include", "names": list(names)}},
+            "properties": [{"id": key, "value": value}]}
 
 
 def _variable(variable: Variable, source: Json) -> Json:

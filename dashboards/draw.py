@@ -116,8 +116,8 @@ def _table(panel: Panel, answer: Answer, box: Frame) -> str:
     """As many rows as fit; columns as wide as what is in them."""
     names = [name for name, _ in answer.columns]
     most = int((box.height - 12) // LINE_HEIGHT) - 1
-    body = [[cell(value, panel.units.get(name, panel.unit), panel.decimals)
-             for name, value in zip(names, row, strict=True)] for row in answer.rows[:most]]
+    body = [[cell(value, panel.unit, panel.decimals) for value in row]
+            for row in answer.rows[:most]]
     sizes = [max(len(row[at]) for row in [names, *body]) + 2 for at in range(len(names))]
     lefts = [box.x + 12 + sum(sizes[:at]) / sum(sizes) * (box.width - 24)
              for at in range(len(names))]

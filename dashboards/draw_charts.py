@@ -14,6 +14,7 @@ Points = list[tuple[float, float]]
 
 GREY, LINE = "#6e6e6e", "#e4e4e4"
 LEFT, BOTTOM = 62, 40
+DASHES = ' stroke-dasharray="6 4"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def timeseries(panel: Panel, rows: Sequence[Sequence[Any]], box: Frame) -> str:
     parts = [_axes(frame, low, high, panel, y)]
     for name, points in layers.items():
         parts.append(_bars(points, frame, y, colours[name], grain) if panel.bars else
-                     _area(points, frame, y, colours[name], panel, name, series))
+                     _line(points, frame, y, colours[name], panel.stacked, name in panel.dashed))
     parts += [_limit(frame, y(one.value), colour(one.colour)) for one in panel.thresholds
               if one.value is not None and low < one.value < high]
     return "".join(parts) + legend(colours, box)
@@ -170,23 +171,20 @@ def _bars(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, ow
         for at, bottom, top in points)
 
 
-def _area(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, own: str,
-          panel: Panel, name: str, series: Mapping[str, Points]) -> str:
+def _line(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, own: str,
+          stacked: bool, dashed: bool) -> str:
+    """A line, with dots where they are few; filled down to the metric below when stacked."""
     tops = [(frame.at(at), y(top)) for at, _, top in points]
-    fields = panel.fields.get(name, {})
-    below = fields.get("custom.fillBelowTo")
-    floor = ([(frame.at(at), y(value)) for at, value in series.get(str(below), [])] if below else
-             [(frame.at(at), y(bottom)) for at, bottom, _ in points])
-    shape = " ".join(f"{x:.1f},{h:.1f}" for x, h in [*tops, *reversed(floor)])
-    filled = f'<polygon points="{shape}" fill="{own}" fill-opacity="0.2"/>' \
-        if below or panel.stacked else ""
-    if fields.get("custom.lineWidth") == 0:
-        return filled
     line = " ".join(f"{x:.1f},{h:.1f}" for x, h in tops)
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{h:.1f}" r="2" fill="{own}"/>' for x, h in tops) \
-        if len(tops) <= 40 else ""
-    return (f'{filled}<polyline points="{line}" fill="none" stroke="{own}" stroke-width="1.5"/>'
-            f'{dots}')
+    drawn = (f'<polyline points="{line}" fill="none" stroke="{own}" stroke-width="1.5"'
+             f'{DASHES if dashed else ""}/>')
+    if stacked:
+        floor = " ".join(f"{frame.at(at):.1f},{y(low):.1f}" for at, low, _ in reversed(points))
+        drawn += f'<polygon points="{line} {floor}" fill="{own}" fill-opacity="0.25"/>'
+    if len(tops) <= 40:
+        drawn += "".join(f'<circle cx="{x:.1f}" cy="{h:.1f}" r="2" fill="{own}"/>'
+                         for x, h in tops)
+    return drawn
 
 
 def _limit(frame: Frame, y: float, own: str) -> str:

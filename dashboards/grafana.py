@@ -25,8 +25,18 @@ _URL, _TOKEN = "VITALCAST_GRAFANA_URL", "VITALCAST_GRAFANA_TOKEN"
 T = TypeVar("T")
 
 
-def open_grafana(url: str, token: str) -> GrafanaApi:
+@contextmanager
+def open_grafana(url: str, token: str) -> Iterator[GrafanaApi]:
     """A Grafana that answers, takes the token and is new enough; else an error that says which."""
+    grafana = _client(url, token)
+    try:
+        _require_new_enough(grafana, url)
+        yield grafana
+    finally:
+        grafana.client.s.close()
+
+
+def _client(url: str, token: str) -> GrafanaApi:
     for name, value in ((_URL, url), (_TOKEN, token)):
         if not value:
             raise GrafanaUnset(f"{name} is not set: it names the Grafana to bring boards to"
@@ -34,15 +44,18 @@ def open_grafana(url: str, token: str) -> GrafanaApi:
                                "service account of Grafana with the role Admin")
     if not url.startswith(("http://", "https://")):
         raise GrafanaUnset(f"{_URL} must begin with http:// or https://")
-    grafana: GrafanaApi = GrafanaApi.from_url(
+    made: GrafanaApi = GrafanaApi.from_url(
         url.rstrip("/") + "/", credential=token, timeout=TIMEOUT_S)
+    return made
+
+
+def _require_new_enough(grafana: GrafanaApi, url: str) -> None:
     with translated(url):
         version = grafana.version
     if _version(version) < OLDEST:
         raise GrafanaUnsupported(
             f"Grafana at {url} is {version or 'of no version that it tells'}: {_URL} must name "
             f"{OLDEST[0]}.{OLDEST[1]} or newer")
-    return grafana
 
 
 @contextmanager

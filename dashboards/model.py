@@ -52,10 +52,10 @@ class Panel:
 
     about       what it shows and when to worry; Grafana shows it as the panel's help
     columns     what the query answers with, by name
-    unit        a name of Grafana's units, or `suffix:…`; of single columns in `units`
+    unit        a name of Grafana's units; a table's columns tell theirs in their names
     thresholds  lines in a time series, colours everywhere else
     colours     fixed colours of metrics, the same on every board
-    fields      how single metrics are drawn, as Grafana's field properties
+    dashed      metrics whose lines are dashed
     states      what a number stands for: text and colour
     width       of 24
     """
@@ -66,10 +66,9 @@ class Panel:
     sql: str
     columns: Mapping[str, Type] = field(default_factory=lambda: SERIES)
     unit: str = "short"
-    units: Mapping[str, str] = field(default_factory=dict)
     thresholds: Sequence[Step] = ()
     colours: Mapping[str, str] = field(default_factory=dict)
-    fields: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    dashed: Sequence[str] = ()
     states: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     bars: bool = False
     stacked: bool = False

@@ -148,8 +148,11 @@ def _board(grafana: GrafanaApi, board: Board) -> Change:
 
 
 def _newest_message(grafana: GrafanaApi, uid: str) -> str:
-    """What was said when a board was last saved; newer Grafanas wrap the list."""
-    answer = grafana.dashboard_versions.get_dashboard_versions(dashboard_uid=uid, limit=1)
+    """What was said when a board was last saved; newer Grafanas wrap the list.
+
+    All versions are asked for: grafana-client writes a limit into the body of a GET.
+    """
+    answer = grafana.dashboard_versions.get_dashboard_versions(dashboard_uid=uid)
     versions = answer.get("versions", []) if isinstance(answer, Mapping) else answer
     newest: Mapping[str, Any] = max(versions, key=lambda one: one["version"], default={})
     return str(newest.get("message", ""))

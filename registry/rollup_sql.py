@@ -35,13 +35,16 @@ ORDER BY r.cycle"""
 
 ROLLED_CYCLES = "SELECT cycle FROM rollup_cycles WHERE cycle BETWEEN :since AND :cycle ORDER BY 1"
 
+# What was revised since arrived too, so that an earlier cycle is counted again as it was.
 ARRIVALS = Statement(
     delete="DELETE FROM rollup_arrivals WHERE cycle = :cycle",
     insert="""
 INSERT INTO rollup_arrivals
 WITH arrived AS (
     SELECT provider, vital, quality, extract(epoch FROM fetched_at - effective_end) AS late_s
-    FROM observations
+    FROM (SELECT provider, vital, quality, fetched_at, effective_end FROM observations
+          UNION ALL SELECT provider, vital, quality, fetched_at, effective_end
+          FROM observation_revisions) AS stored
     WHERE fetched_at > coalesce(CAST(:arrived_from AS timestamptz), '-infinity')
       AND fetched_at <= :arrived_until)
 SELECT :cycle, provider, vital,

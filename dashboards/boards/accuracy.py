@@ -113,12 +113,13 @@ FROM bi_members WHERE {_OF_VITAL} GROUP BY member ORDER BY 4, 1"""),
     Panel(title="By vital and hours ahead", kind=Kind.TABLE, height=9, decimals=2,
           about="In each vital's own unit: beats or breaths per minute, mmHg, °C, %.",
           columns={"vital": _TEXT, "ahead": _TEXT, "hours": _NUMBER, "mean error": _NUMBER,
-                   "bias": _NUMBER, "inside 80 %": _NUMBER, "inside 95 %": _NUMBER},
-          units={"inside 80 %": "percentunit", "inside 95 %": "percentunit"}, sql=f"""
+                   "bias": _NUMBER, "inside the 80 % interval, %": _NUMBER,
+                   "inside the 95 %, %": _NUMBER}, sql=f"""
 SELECT vital, bucket || ' h' AS ahead, sum(hours) AS hours,
        sum(mae * hours) / nullif(sum(hours), 0) AS "mean error",
        sum(bias * hours) / nullif(sum(hours), 0) AS bias,
-       {_INSIDE[80]} AS "inside 80 %", {_INSIDE[95]} AS "inside 95 %"
+       100 * {_INSIDE[80]} AS "inside the 80 % interval, %",
+       100 * {_INSIDE[95]} AS "inside the 95 %, %"
 FROM bi_accuracy WHERE $__timeFilter(cycle)
 GROUP BY vital, bucket ORDER BY vital, min(CAST(split_part(bucket, '-', 1) AS integer))"""),
 )

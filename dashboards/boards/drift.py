@@ -83,15 +83,14 @@ _TABLES = (
     Panel(title="Cohorts", kind=Kind.TABLE, width=24, height=8,
           about="The newest day: provider, vital and age, most drifting first.", columns={
               "provider": Type.TEXT, "vital": Type.TEXT, "age": Type.TEXT, "series": Type.NUMBER,
-              "drifting": Type.NUMBER, "PSI": Type.NUMBER, "level": Type.NUMBER,
-              "error ratio": Type.NUMBER, "inside 80 %": Type.NUMBER, "missing": Type.NUMBER,
-              "missing in training": Type.NUMBER},
-          units={"drifting": "percentunit", "inside 80 %": "percentunit", "missing": "percentunit",
-                 "missing in training": "percentunit"}, decimals=2, sql=f"""
+              "drifting, %": Type.NUMBER, "PSI": Type.NUMBER, "level": Type.NUMBER,
+              "error ratio": Type.NUMBER, "inside the 80 % interval, %": Type.NUMBER,
+              "missing, %": Type.NUMBER, "missing in training, %": Type.NUMBER},
+          decimals=2, sql=f"""
 SELECT provider, vital, age_band AS age, series,
-       CAST(drifting AS double precision) / nullif(series, 0) AS drifting, psi AS "PSI", level,
-       error_ratio AS "error ratio", coverage_80 AS "inside 80 %", missing,
-       missing_usual AS "missing in training"
+       100.0 * drifting / nullif(series, 0) AS "drifting, %", psi AS "PSI", level,
+       error_ratio AS "error ratio", 100 * coverage_80 AS "inside the 80 % interval, %",
+       100 * missing AS "missing, %", 100 * missing_usual AS "missing in training, %"
 FROM bi_drift WHERE vital IN (${{vital:sqlstring}})
   AND day = (SELECT max(day) FROM bi_drift WHERE {_OF_DAY})
 ORDER BY 5 DESC, series DESC, provider, vital, age LIMIT 100"""),

@@ -56,9 +56,7 @@ SELECT count(*) AS value FROM bi_patient_flags WHERE {_PATIENT} AND $__timeFilte
                 "interval. In the vital's own unit.", decimals=1,
           colours={"observed": "blue", "forecast": "purple", "upper 80 %": "light-purple",
                    "lower 80 %": "light-purple"},
-          fields={"upper 80 %": {"custom.fillBelowTo": "lower 80 %", "custom.fillOpacity": 20,
-                                 "custom.lineWidth": 0},
-                  "lower 80 %": {"custom.lineWidth": 0, "custom.fillOpacity": 0}}, sql=f"""
+          dashed=("lower 80 %", "upper 80 %"), sql=f"""
 SELECT $__timeGroupAlias(at, '1h'), 'observed' AS metric, avg(value) AS value
 FROM bi_patient_readings
 WHERE {_SERIES} AND $__timeFilter(at) AND quality = 'ok' AND granularity IN ('sample', 'interval')

@@ -121,14 +121,13 @@ _TABLES = (
           height=6, columns={
               "provider": _TEXT, "fetches": _NUMBER, "failed": _NUMBER, "not entitled": _NUMBER,
               "not understood": _NUMBER, "records": _NUMBER, "refused records": _NUMBER,
-              "mean fetch": _NUMBER, "slowest fetch": _NUMBER},
-          units={"mean fetch": "s", "slowest fetch": "s"}, sql=f"""
+              "mean fetch, s": _NUMBER, "slowest fetch, s": _NUMBER}, decimals=2, sql=f"""
 SELECT provider, sum(fetches) AS fetches,
        coalesce(sum(fetches) FILTER (WHERE outcome = 'fetch_failed'), 0) AS failed,
        coalesce(sum(fetches) FILTER (WHERE outcome = 'not_entitled'), 0) AS "not entitled",
        coalesce(sum(fetches) FILTER (WHERE outcome = 'format_discrepancy'), 0) AS "not understood",
        sum(received) AS records, sum(refused) AS "refused records",
-       sum(seconds) / sum(fetches) AS "mean fetch", max(slowest_s) AS "slowest fetch"
+       sum(seconds) / sum(fetches) AS "mean fetch, s", max(slowest_s) AS "slowest fetch, s"
 FROM bi_fetches WHERE $__timeFilter(cycle) AND {_PROVIDER} GROUP BY provider ORDER BY provider"""),
     Panel(title="Flags by provider and vital", kind=Kind.TABLE, height=7,
           about="Standing flags of the readings of these days.", columns={

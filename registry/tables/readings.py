@@ -74,5 +74,6 @@ observation_revisions = Table(
     Column("fetched_at", UTCTime, nullable=False),
     Column("replaced_at", UTCTime, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("key", "fetched_at"),
+    Index("ix_observation_revisions_arrival", "fetched_at", postgresql_using="brin"),
     comment="what an observation said before the vendor revised it",
 )

@@ -36,6 +36,7 @@ def downgrade() -> None:
     op.drop_index("ix_coverage_day", "coverage")
     op.drop_index("ix_fits_cutoff", "fits")
     op.drop_index("ix_fetches_cycle", "fetches")
+    op.drop_index("ix_observation_revisions_arrival", "observation_revisions")
     op.drop_index("ix_observations_arrival", "observations")
     for name in _ROLLUPS:
         op.drop_table(name)
@@ -43,6 +44,8 @@ def downgrade() -> None:
 
 def _indexes() -> None:
     op.create_index("ix_observations_arrival", "observations", ["fetched_at"],
+                    postgresql_using="brin")
+    op.create_index("ix_observation_revisions_arrival", "observation_revisions", ["fetched_at"],
                     postgresql_using="brin")
     op.create_index("ix_fetches_cycle", "fetches", ["cycle"], postgresql_using="brin")
     op.create_index("ix_fits_cutoff", "fits", ["cutoff"], postgresql_using="brin")

@@ -1,0 +1,104 @@
+"""The Compose file by the real Compose, the Dockerfile by hadolint, and both by what we promise."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vitalcast.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+EXAMPLE = (ROOT / "deploy.env.example").read_text()
+SECRETS = re.findall(r"^([A-Z_]+)=$", EXAMPLE, re.MULTILINE)
+PROFILES = ((), ("watch",), ("events",), ("watch", "events"))
+OURS = "vitalcast:"
+
+
+def compose(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """The real Compose, in an environment that holds what is given and no file's secrets."""
+    env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **given}
+    return subprocess.run([str(BIN / "docker-compose"), "--env-file", os.devnull, *arguments],
+                          cwd=ROOT, env=env, text=True, capture_output=True, check=False)
+
+
+def filled() -> dict[str, str]:
+    return {name: f"a-{name.lower()}-of-the-test" for name in SECRETS}
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    done = compose("--profile", "watch", "--profile", "events", "config", **filled())
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, Any]] = yaml.safe_load(done.stdout)["services"]
+    return found
+
+
+@pytest.mark.parametrize("profiles", PROFILES, ids="-".join)
+def test_every_profile_is_well_formed_and_silent(profiles: tuple[str, ...]) -> None:
+    flags = [word for name in profiles for word in ("--profile", name)]
+    done = compose(*flags, "config", "-q", **filled())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+def test_a_missing_secret_is_named_with_what_to_do(missing: str) -> None:
+    for given in ({}, {missing: ""}):
+        others = {name: value for name, value in filled().items() if name != missing}
+        done = compose("config", "-q", **others, **given)
+        assert done.returncode != 0
+        assert f"required variable {missing} is missing a value: " in done.stderr
+
+
+def test_nothing_runs_as_root_and_only_loopback_is_published(
+        services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        assert str(service.get("user", "root")).split(":")[0] not in ("root", "0"), name
+        assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}, name
+
+
+def test_what_goes_on_running_has_a_health_check_and_waits_for_what_it_needs(
+        services: dict[str, dict[str, Any]]) -> None:
+    assert {"postgres", "redis", "api", "airflow-api-server", "airflow-scheduler",
+            "airflow-dag-processor", "airflow-triggerer", "airflow-worker", "grafana",
+            "prometheus", "elasticsearch"} <= set(services)
+    for name, service in services.items():
+        assert service.get("restart") == "no" or "healthcheck" in service, name
+        if service["image"].startswith(OURS):
+            assert service["depends_on"] and service["read_only"], name
+    assert services["airflow-worker"]["deploy"]["replicas"] == 2
+
+
+def test_settings_given_to_our_services_are_settings(
+        services: dict[str, dict[str, Any]]) -> None:
+    known = {f"VITALCAST_{name.upper()}" for name in Settings.model_fields}
+    for service in services.values():
+        if service["image"].startswith(OURS):
+            given = {name for name in service["environment"] if name.startswith("VITALCAST_")}
+            assert given and given <= known
+
+
+def test_the_dockerfile_is_clean_multi_stage_and_not_root() -> None:
+    done = subprocess.run([str(BIN / "hadolint"), "Dockerfile"], cwd=ROOT, text=True,
+                          capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    text = (ROOT / "Dockerfile").read_text()
+    assert text.count("\nFROM ") == 2 and re.search(r"^USER 10001", text, re.MULTILINE)
+
+
+def test_the_image_holds_every_package_and_the_lock_of_run_time() -> None:
+    copied = set(re.findall(r"^COPY (\w+) /", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    packages = re.search(r"^packages = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(),
+                         re.MULTILINE | re.DOTALL)
+    assert packages is not None
+    rooms = {name.split(".")[0] for name in re.findall(r'"([\w.]+)"', packages[1])}
+    assert rooms <= copied and "dags" in copied
+    names = [set(re.findall(r"^([\w.-]+)==([^\s;\\]+)", (ROOT / file).read_text(), re.MULTILINE))
+             for file in ("requirements.run.lock", "requirements.lock")]
+    assert names[0] < names[1]
+    assert not {"pytest", "ruff", "ansible-core"} & {name for name, _ in names[0]}
