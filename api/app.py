@@ -18,6 +18,8 @@ from api.metrics import CountRequests, ServerMetrics
 from api.pages.render import STATIC_FOLDER
 from api.routes import (
     connections,
+    coverage,
+    drift,
     health,
     metrics,
     models,
@@ -75,8 +77,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.install(app)
-    for room in (health, metrics, session, patients, connections, webhooks, models, quarantine,
-                 runs, quality, pages):
+    for room in (health, metrics, session, patients, coverage, connections, webhooks, models,
+                 quarantine, drift, runs, quality, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app

@@ -41,13 +41,14 @@ GROUP BY p.patient_id"""  # noqa: S608 -- constants of this file
 _AN_HOUR_AHEAD = f"""
 SELECT CAST((p.position - 1) * %(count)s + v.position - 1 AS integer),
        CAST(extract(epoch FROM f.cutoff - %(start)s) AS integer) / 3600,
-       f.point[1], f.lower_80[1], f.upper_80[1]
+       f.point, f.lower, f.upper
 {_EACH}
 CROSS JOIN LATERAL (
-    SELECT x.cutoff, x.point, x.lower_80, x.upper_80 FROM forecasts x
+    SELECT x.cutoff, coalesce(x.point[1], 'NaN') AS point,
+           coalesce(x.lower_80[1], 'NaN') AS lower, coalesce(x.upper_80[1], 'NaN') AS upper
+    FROM forecasts x
     WHERE x.patient_id = p.patient_id AND x.vital = v.vital
       AND x.cutoff >= %(start)s AND x.cutoff < %(end)s
-      AND x.point[1] IS NOT NULL AND x.lower_80[1] IS NOT NULL AND x.upper_80[1] IS NOT NULL
     OFFSET 0) AS f"""  # noqa: S608
 
 _AHEAD = np.dtype([("fields", ">i2"), ("n1", ">i4"), ("series", ">i4"), ("n2", ">i4"),
@@ -145,6 +146,13 @@ LEFT JOIN (SELECT DISTINCT patient_id, vital FROM drift_events
     ON e.patient_id = f.patient_id AND e.vital = f.vital
 WHERE f.day = %(day)s
 GROUP BY 1, 2, 3, 4"""  # noqa: S608
+
+
+_COHORT_FIGURES = """
+WITH last AS (SELECT coalesce(CAST(:until AS date), max(day)) AS day FROM drift_cohorts)
+SELECT c.* FROM drift_cohorts c, last
+WHERE c.day BETWEEN last.day - CAST(:span AS interval) AND last.day
+ORDER BY c.day DESC, c.vital, c.provider, c.age_band"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,11 +306,9 @@ def roll_up_cohorts(conn: Connection, day: date) -> None:
         cursor.execute(_COHORTS, {"day": day, "next": day + timedelta(days=1)})
 
 
-def cohort_figures(conn: Connection, since: date, until: date) -> list[dict[str, Any]]:
-    """The rows of drift_cohorts of these days, newest first."""
-    found = conn.execute(text("""
-        SELECT * FROM drift_cohorts WHERE day BETWEEN :since AND :until
-        ORDER BY day DESC, vital, provider, age_band"""), {"since": since, "until": until})
+def cohort_figures(conn: Connection, until: date | None, span: timedelta) -> list[dict[str, Any]]:
+    """The rows of drift_cohorts of `span` up to `until`, None = the newest day; newest first."""
+    found = conn.execute(text(_COHORT_FIGURES), {"until": until, "span": span})
     return [dict(row) for row in found.mappings()]
 
 

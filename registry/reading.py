@@ -9,7 +9,7 @@ and the errors of `registry.database`.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +25,7 @@ from registry.database import (
     database_url,
     transaction,
 )
+from registry.drift import cohort_figures
 from registry.migrate import require_migrated
 from registry.prepared import Prepared
 from registry.quality_reading import QualityReading
@@ -35,6 +36,7 @@ from registry.views import (
     Access,
     Accuracy,
     Champion,
+    CoverageDay,
     Entry,
     Forecast,
     Freshness,
@@ -145,6 +147,22 @@ class Reading:
         )
         return tuple(Freshness(**row._mapping) for row in rows)
 
+    def coverage(
+        self, access: Access, patient_id: str, vitals: Sequence[str], first: date, last: date
+    ) -> tuple[CoverageDay, ...]:
+        """The judged days from `first` to `last`, vital by vital, each in order of time."""
+        rows = self._ask_patient(
+            sql.COVERAGE, access, patient_id, vitals=list(vitals), first=first, last=last)
+        return tuple(_coverage(row._asdict()) for row in rows)
+
+    def coverage_revisions(
+        self, access: Access, patient_id: str, vitals: Sequence[str], first: date, last: date
+    ) -> tuple[CoverageDay, ...]:
+        """What these days said before, oldest version first."""
+        rows = self._ask_patient(sql.COVERAGE_REVISIONS, access, patient_id,
+                                 vitals=list(vitals), first=first, last=last)
+        return tuple(_coverage(row._asdict()) for row in rows)
+
     def links(self, access: Access, patient_id: str) -> tuple[Link, ...]:
         """The patient's vendors, each with the newest fetch."""
         rows = self._ask_patient(sql.LINKS, access, patient_id)
@@ -238,6 +256,11 @@ class Reading:
             return quarantine_entries(conn, provider=provider, since=since, most=limit,
                                       kinds=kinds or OF_WEIGHT, statuses=statuses or HELD)
 
+    def drift(self, *, until: date | None, span: timedelta) -> list[dict[str, Any]]:
+        """Drift by day and cohort; it names no patient."""
+        with transaction(self._engine) as conn:
+            return cohort_figures(conn, until, span)
+
     @property
     def cycles(self) -> Cycles:
         """Questions about cycles; no answer names a patient."""
@@ -289,8 +312,19 @@ def _statement(text_: str) -> TextClause:
 
 def _patient(row: Row[Any]) -> Patient:
     return Patient(**{
-        **row._mapping, "current": _json(row.current), "outlook": _json(row.outlook)
+        **row._mapping, "current": _json(row.current), "outlook": _json(row.outlook),
+        "coverage": tuple(_coverage({
+            **one, "day": date.fromisoformat(one["day"]),
+            "computed_cycle": datetime.fromisoformat(one["computed_cycle"])})
+            for one in _json(row.coverage) or ()),
     })
+
+
+def _coverage(told: Mapping[str, Any]) -> CoverageDay:
+    reasons = told["reasons"]
+    pairs = orjson.loads(reasons) if isinstance(reasons, str) else reasons
+    return CoverageDay(**{**told, "states": bytes.fromhex(told["states"]),
+                          "reasons": tuple((hour, why) for hour, why in pairs)})
 
 
 def _severity(row: Row[Any]) -> Severity:

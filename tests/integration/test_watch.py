@@ -1,7 +1,7 @@
 """The watch over stored readings and forecasts: events, figures, and the search they lead to."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -198,7 +198,7 @@ def test_figures_of_a_cohort_name_nobody(system: System) -> None:
         store(system, f"patient-{number}", stationary(number))
     watched(system)
     with transaction(system.engine) as conn:
-        (row,) = cohort_figures(conn, H.date(), H.date())
+        (row,) = cohort_figures(conn, H.date(), timedelta(0))
     assert (row["provider"], row["vital"], row["age_band"], row["series"], row["drifting"]) == (
         "withings", "heart_rate", "40-64", 3, 0)
     assert row["missing"] == 0 and row["wasserstein"] < 0.4
