@@ -8,6 +8,7 @@ ApiError
   ForeignOriginError    a form was sent from another site
   NoForecastError       there is no forecast or severity yet
   EntryInFutureError    a clinical entry for a time that has not come
+  WindowInvalidError    a window of time that is empty or too long
   HorizonTooLongError   more hours were asked than are stored
   WebhookUnknownError   no such webhook is set up, or its address is wrong
   WebhookRefusedError   the webhook is not signed by its vendor
@@ -54,6 +55,10 @@ class HorizonTooLongError(ApiError):
 
 class EntryInFutureError(ApiError):
     """effective_at lies in the future: send when it was found, or leave it out for now."""
+
+
+class WindowInvalidError(ApiError):
+    """The window is empty or too long."""
 
 
 class WebhookUnknownError(ApiError):

@@ -60,6 +60,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.ForeignOriginError: Kind(403, "foreign-origin", "Form from another site"),
     errors.NoForecastError: Kind(404, "nothing-yet", "Nothing computed yet"),
     errors.EntryInFutureError: Kind(422, "entry-in-future", "Entry in the future"),
+    errors.WindowInvalidError: Kind(422, "window-invalid", "Window invalid"),
     errors.HorizonTooLongError: Kind(422, "horizon-too-long", "Horizon too long"),
     errors.WebhookUnknownError: Kind(404, "webhook-unknown", "No such webhook"),
     errors.WebhookRefusedError: Kind(401, "webhook-refused", "Webhook not verified"),

@@ -7,6 +7,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 ForecastVital = Literal["heart_rate", "respiratory_rate", "systolic_bp", "diastolic_bp",
                         "body_temperature", "spo2"]
 
+StateWord = Literal[
+    "ok", "worn_no_reading", "not_worn", "not_measured", "not_expected", "not_synced",
+    "fetch_failed", "format_discrepancy", "not_entitled", "unsupported"]
+
 CYCLE = "2026-11-20T14:00:00Z"
 ACCURACY_DAYS = 7
 
@@ -132,6 +136,18 @@ class IntervalOut(BaseModel):
     upper: list[float]
 
 
+class CoverageSummaryOut(BaseModel):
+    """What was known of the hours before a forecast, at its cutoff."""
+
+    state: Annotated[StateWord, Field(description="of the last hour")]
+    since: Annotated[AwareDatetime, Field(description="from when on every hour was in it")]
+    why: Annotated[str | None, Field(description="null where there is a reading")]
+    note: Annotated[str | None, Field(description="age of the newest reading, and why")]
+    last_reading: AwareDatetime | None
+    hours: Annotated[int, Field(description="hours of the window that were judged")]
+    shares: dict[StateWord, float]
+
+
 class ForecastOut(BaseModel):
     """The latest forecast: value i is for the hour that starts at cutoff + i hours."""
 
@@ -142,7 +158,10 @@ class ForecastOut(BaseModel):
                       "80": {"lower": [68, 67], "upper": [77, 78]},
                       "95": {"lower": [64, 63], "upper": [81, 83]}},
         "members": {"profile": {"weights": {"1": 0.4, "2-6": 0.6}, "path": [72.0, 72.4]}},
-        "absent": {"tbats": "timeout: no fit within 20 s"}})
+        "absent": {"tbats": "timeout: no fit within 20 s"},
+        "coverage": {"state": "ok", "since": "2026-11-19T07:00:00Z", "why": None, "note": None,
+                     "last_reading": "2026-11-20T13:58:00Z", "hours": 326,
+                     "shares": {"ok": 0.97, "not_worn": 0.03}}})
 
     patient_id: str
     vital: str
@@ -158,6 +177,8 @@ class ForecastOut(BaseModel):
     members: Annotated[
         dict[str, Any], Field(description="weights per horizon bucket, path over stored_horizon")]
     absent: Annotated[dict[str, str], Field(description="members left out, and why")]
+    coverage: Annotated[CoverageSummaryOut | None, Field(
+        description="null for forecasts of releases that did not tell it")]
 
 
 class ForecastsOut(BaseModel):

@@ -129,14 +129,15 @@ def _absent(of: Sources, hours_s: IntArray, now_s: int) -> StateArray:
     pushed = of.pushed[:, None]
     local_s = hours_s[None, :] + of.offset_s[:, None]
     asleep = of.asleep | _main_sleep(local_s)
-    final_s = np.where(nightly, _final(local_s) - of.offset_s[:, None], NEVER_S)
-    unsynced = (ends_s > of.synced_until_s[:, None]) | (final_s > now_s)
+    pending = nightly & (_final(local_s) - of.offset_s[:, None] > now_s)
+    unsynced = ends_s > of.synced_until_s[:, None]
     rules = (
         (how == place_of(Coverage.NONE), State.UNSUPPORTED),
         (ends_s > of.read_until_s[:, None], of.beyond[:, None]),
         ((ends_s <= of.read_from_s[:, None]) | (nightly & ~asleep), State.NOT_EXPECTED),
         (spot & ~(pushed & unsynced), State.NOT_MEASURED),
         (unsynced, State.NOT_SYNCED),
+        (pending, State.NOT_EXPECTED),
         (of.worn, State.WORN_NO_READING),
     )
     told = np.full(of.worn.shape, State.NOT_WORN, dtype=np.uint8)

@@ -166,19 +166,17 @@ def _not_measured(_: Facts, vital: Vital, __: bool) -> str:
 
 def _not_expected(of: Facts, vital: Vital, _: bool) -> str:
     if of.how is Coverage.NIGHTLY:
-        return f"{_device(of)} gives {_label(vital)} once a night, none by day"
+        return f"{_device(of)} gives {_label(vital)} once a night, by noon, and none by day"
     since = "" if of.read_from is None else f" from {_at(of.read_from)} on"
     return f"{_vendor(of)} was asked for readings{since} only"
 
 
-def _not_synced(of: Facts, vital: Vital, _: bool) -> str:
+def _not_synced(of: Facts, _: Vital, __: bool) -> str:
     if of.delivery is Delivery.PUSHED:
         return f"nothing newer has come from {_device(of)}"
     if of.last_sync is None:
         return f"no sync of {_device(of)} is known since"
-    said = f"{_device(of)} last synced {_at(of.last_sync)}"
-    return f"{said}; a night's {_label(vital)} follows by noon" \
-        if of.how is Coverage.NIGHTLY else said
+    return f"{_device(of)} last synced {_at(of.last_sync)}"
 
 
 def _fetch_failed(of: Facts, _: Vital, __: bool) -> str:
@@ -194,9 +192,9 @@ def _format_discrepancy(of: Facts, _: Vital, __: bool) -> str:
     return f"{_vendor(of)} answers in a form that is not understood{since}; what it sent is kept"
 
 
-def _not_entitled(of: Facts, vital: Vital, _: bool) -> str:
+def _not_entitled(of: Facts, _: Vital, __: bool) -> str:
     cause = _DENIED_WORDS.get(of.word, "access is refused")
-    return f"{_vendor(of)} does not let {_label(vital)} be read: {cause}"
+    return f"access at {_vendor(of)} is missing: {cause}"
 
 
 def _unsupported(of: Facts, vital: Vital, _: bool) -> str:

@@ -41,7 +41,16 @@ SELECT p.patient_id, p.spo2_scale, s.cutoff, s.band, s.rank,
         CROSS JOIN LATERAL (
             SELECT o.effective_start FROM observations o
             WHERE o.patient_id = p.patient_id AND o.vital = v.vital AND {_GRIDDED}
-            ORDER BY o.effective_start DESC LIMIT 1) newest) AS newest_reading
+            ORDER BY o.effective_start DESC LIMIT 1) newest) AS newest_reading,
+       (SELECT CAST(json_agg(json_build_object(
+            'vital', v.vital, 'day', c.day, 'states', encode(c.states, 'hex'),
+            'reasons', c.reasons, 'version', c.version, 'computed_cycle', c.computed_cycle)
+            ORDER BY v.position) AS text)
+        FROM unnest(ARRAY['heart_rate', 'respiratory_rate', 'systolic_bp', 'diastolic_bp',
+                          'body_temperature', 'spo2']) WITH ORDINALITY AS v (vital, position)
+        CROSS JOIN LATERAL (
+            SELECT x.* FROM coverage x WHERE x.patient_id = p.patient_id AND x.vital = v.vital
+            ORDER BY x.day DESC LIMIT 1) c) AS coverage
 FROM patients p
 LEFT JOIN LATERAL (
     SELECT * FROM severities x WHERE x.patient_id = p.patient_id
@@ -90,6 +99,22 @@ LEFT JOIN LATERAL (
 WHERE p.patient_id = :patient AND {_VISIBLE}
 ORDER BY v.position"""
 
+COVERAGE = f"""
+SELECT c.vital, c.day, encode(c.states, 'hex') AS states, CAST(c.reasons AS text) AS reasons,
+       c.version, c.computed_cycle
+FROM patients p JOIN coverage c USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE} AND c.vital = ANY(CAST(:vitals AS text[]))
+  AND c.day >= :first AND c.day <= :last
+ORDER BY array_position(CAST(:vitals AS text[]), c.vital), c.day"""
+
+COVERAGE_REVISIONS = f"""
+SELECT c.vital, c.day, encode(c.states, 'hex') AS states, CAST(c.reasons AS text) AS reasons,
+       c.version, c.computed_cycle, c.replaced_at
+FROM patients p JOIN coverage_revisions c USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE} AND c.vital = ANY(CAST(:vitals AS text[]))
+  AND c.day >= :first AND c.day <= :last
+ORDER BY array_position(CAST(:vitals AS text[]), c.vital), c.day, c.version"""
+
 LINKS = f"""
 SELECT c.provider, c.status, f.cycle AS last_fetch, f.outcome, f.reason, f.last_sync
 FROM patients p JOIN connections c USING (patient_id)
@@ -115,7 +140,7 @@ def _body(horizon: str, unit: str) -> str:
     'horizon', coalesce({horizon}, f.horizon), 'stored_horizon', f.horizon,
     'document_id', f.document_id, 'reason', f.reason, 'point', array_to_json(f.point{cut}),
     'intervals', json_build_object({intervals}),
-    'members', f.members, 'absent', f.absent) AS text)"""
+    'members', f.members, 'absent', f.absent, 'coverage', f.coverage) AS text)"""
 
 
 # $1 viewer, $2 patient, $3 vital, $4 unit, $5 horizon or null. No forecast yet: a row of nulls.

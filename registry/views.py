@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -40,6 +40,24 @@ class Patient:
     rank: float | None
     current: Json | None
     outlook: Json | None
+    coverage: tuple["CoverageDay", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageDay:
+    """Why each hour of a UTC day has a reading or none; a byte of `states` an hour, 0 = not judged.
+
+    reasons      (first hour, why): each holds until the next one
+    replaced_at  of an earlier version, when it gave way
+    """
+
+    vital: str
+    day: date
+    states: bytes
+    reasons: tuple[tuple[int, str | None], ...]
+    version: int
+    computed_cycle: datetime
+    replaced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

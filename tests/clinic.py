@@ -18,6 +18,8 @@ from forecasting import members
 from forecasting.config import EngineConfig
 from forecasting.documents import document_id, dumps
 from forecasting.provenance import Provenance
+from providers.measures import CARRIED_BY
+from providers.observation import Provider
 from registry import tables
 from registry.database import Connection, transaction
 from registry.forecasts import (
@@ -29,7 +31,9 @@ from registry.forecasts import (
 )
 from registry.panels import HourlyPanel, read_panels
 from registry.passwords import hash_password
+from vitalcast.jobs.coverage import cover
 from vitalcast.jobs.evaluate import score_forecast
+from vitalcast.jobs.forecast import told
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.model_config import ModelConfig
 
@@ -76,11 +80,12 @@ def open_ward(engine: Engine) -> None:
         _entries(conn)
         rows = [_forecast(patient, vital.value, _document(conn, patient, vital.value))
                 for patient in LEVELS for vital in FORECAST_VITALS]
-        save_forecasts(conn, rows)
         panels = read_panels(conn, list(LEVELS), [vital.value for vital in FORECAST_VITALS],
                              CYCLE - 14 * 24 * HOUR, CYCLE)
         for panel in panels.values():
             _member_documents(conn, panel)
+        covered = cover(conn, PATIENTS, CYCLE, 14 * 24 * HOUR, panels)
+        save_forecasts(conn, [told(row, covered) for row in rows])
         scored = severity_rows(conn, [name for name in PATIENTS if name != "empty"], CYCLE,
                                ModelConfig(), rows, panels)
         save_severities(conn, scored)
@@ -104,9 +109,10 @@ def _readings(conn: Connection, patient: str) -> None:
     conn.execute(insert(tables.connections), [{
         "connection_id": f"withings:{patient}", "patient_id": patient, "provider": "withings"}])
     conn.execute(insert(tables.fetches), [{
-        "connection_id": f"withings:{patient}", "resource": "heart", "cycle": CYCLE,
-        "window_start": CYCLE - HOUR, "outcome": "complete", "pages": 1, "received": 12,
-        "parsed": 12, "refused": 0, "last_sync": CYCLE - timedelta(minutes=9)}])
+        "connection_id": f"withings:{patient}", "resource": resource, "cycle": CYCLE,
+        "window_start": CYCLE - 24 * DAYS * HOUR, "outcome": "complete", "pages": 1,
+        "received": 12, "parsed": 12, "refused": 0, "cursor_after": CYCLE.isoformat(),
+        "last_sync": CYCLE - timedelta(minutes=9)} for resource in CARRIED_BY[Provider.WITHINGS]])
     rows = [row for vital in LEVELS[patient] for row in _vital_readings(patient, vital)]
     conn.execute(insert(tables.observations), rows)
 

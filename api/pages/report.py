@@ -8,6 +8,7 @@ from typing import Any
 from api.explanations import explain_forecasts
 from api.pages.accuracy import AccuracyLine, accuracy_line
 from api.pages.entries import RECENT, EntryLine, entry_lines
+from api.pages.gaps import Gaps, gaps_of, legend
 from api.pages.making import Making, making
 from api.pages.render import age, duration
 from api.pages.worklist import is_stale
@@ -17,9 +18,10 @@ from clinical.news2 import PARAMETERS
 from clinical.severity import INTENDED_USE
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from registry.reading import Reading
-from registry.views import Access, Forecast, Freshness, Hour, Json, Link
+from registry.views import Access, CoverageDay, Forecast, Freshness, Hour, Json, Link
 
 HISTORY = timedelta(days=7)
+HOUR = timedelta(hours=1)
 VITALS = tuple(vital.value for vital in FORECAST_VITALS)
 PARAMETER_LABELS = {
     **{vital.value: SPECS[vital].label for vital in FORECAST_VITALS},
@@ -89,6 +91,8 @@ class ReportView:
     entries: tuple[EntryLine, ...]
     entry_days: int
     charts: Mapping[str, Any]
+    gaps: Mapping[str, Gaps]
+    gap_kinds: tuple[tuple[str, str], ...]
     intended_use: str
 
 
@@ -104,6 +108,8 @@ def report_view(
     fresh = reading.freshness(access, patient_id, VITALS, as_of)
     entries = reading.entries(access, patient_id, now - RECENT)
     scored = reading.accuracy(access, patient_id, VITALS, timedelta(days=ACCURACY_DAYS))
+    gaps = _gaps(reading.coverage(access, patient_id, VITALS, (as_of - HISTORY).date(),
+                                  as_of.date()), forecasts, as_of)
     current = severity.current if severity else {}
     outlook = severity.outlook if severity else {}
     return ReportView(
@@ -119,7 +125,8 @@ def report_view(
         makings=_makings(reading, access, patient_id, forecasts, fresh),
         accuracy=tuple(accuracy_line(one) for one in scored), accuracy_days=ACCURACY_DAYS,
         entries=entry_lines(entries, place.cutoff), entry_days=RECENT.days,
-        charts=_charts(series, forecasts, as_of), intended_use=INTENDED_USE,
+        charts=_charts(series, forecasts, as_of, gaps), gaps=gaps, gap_kinds=legend(gaps),
+        intended_use=INTENDED_USE,
     )
 
 
@@ -193,24 +200,41 @@ def _makings(
     return tuple(making(one) for one in found)
 
 
+def _gaps(days: Sequence[CoverageDay], forecasts: Sequence[Forecast],
+          as_of: datetime) -> dict[str, Gaps]:
+    """By vital, laid out as wide as its chart."""
+    start = as_of - HISTORY
+    ends = {one.vital: one.cutoff + len(one.point) * HOUR for one in forecasts}
+    return {vital: gaps_of(vital, days, start, as_of,
+                           (max(ends.get(vital, as_of), as_of) - start) // HOUR)
+            for vital in VITALS}
+
+
 def _charts(
-    series: Mapping[str, Sequence[Hour]], forecasts: Sequence[Forecast], as_of: datetime
+    series: Mapping[str, Sequence[Hour]], forecasts: Sequence[Forecast], as_of: datetime,
+    gaps: Mapping[str, Gaps],
 ) -> dict[str, Any]:
     """The data block that `charts.js` draws: seconds since 1970 and values, null for a gap."""
     ahead = {forecast.vital: forecast for forecast in forecasts}
     return {
         "now": as_of.timestamp(),
-        "vitals": [_chart(vital, series[vital], ahead.get(vital)) for vital in VITALS],
+        "vitals": [
+            {**_chart(vital, series[vital], ahead.get(vital), gaps[vital].now),
+             "gaps": [[bar.at, bar.at + bar.hours, bar.words] for bar in gaps[vital].bars]}
+            for vital in VITALS],
     }
 
 
-def _chart(vital: str, hours: Sequence[Hour], forecast: Forecast | None) -> dict[str, Any]:
+def _chart(vital: str, hours: Sequence[Hour], forecast: Forecast | None,
+           missing: str) -> dict[str, Any]:
+    """`missing` is why there is no reading now: that also tells why there is no forecast."""
     spec = SPECS[Vital(vital)]
     chart: dict[str, Any] = {
         "vital": vital, "label": spec.label, "unit": spec.display_unit,
         "digits": 1 if spec.resolution < 1 else 0,
         "start": hours[0].start.timestamp(), "history": [hour.mean for hour in hours],
-        "reason": NO_FORECAST if forecast is None else forecast.reason, "forecast": None,
+        "reason": forecast.reason if forecast else None if missing else NO_FORECAST,
+        "forecast": None,
     }
     if forecast is not None and forecast.point:
         chart["forecast"] = {

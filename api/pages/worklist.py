@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from api.coverage import Lack, lacks_of
 from api.pages.render import age
 from api.standing import Standing, standing
-from registry.views import PatientList
+from registry.views import Patient, PatientList
 
 # A cycle is due every hour; one that is two hours old has missed its turn.
 STALE_CYCLE = timedelta(hours=2)
@@ -13,11 +14,15 @@ STALE_CYCLE = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A patient's line; `reading_age` and `stale` are against the clock on the wall."""
+    """A patient's line; `reading_age` and `stale` are against the clock on the wall.
+
+    `lacks` are the vitals that are missing as of the latest cycle, and why.
+    """
 
     standing: Standing
     reading_age: str
     stale: bool
+    lacks: tuple[Lack, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +41,7 @@ class WorkListView:
 
 def work_list_view(found: PatientList, offset: int, size: int, now: datetime) -> WorkListView:
     """Lines in the order given, with where the neighbouring pages begin."""
-    lines = tuple(_line(standing(patient), now) for patient in found.patients)
+    lines = tuple(_line(patient, now) for patient in found.patients)
     cutoff = max((line.standing.cutoff for line in lines if line.standing.cutoff), default=None)
     end = offset + len(lines)
     return WorkListView(
@@ -52,6 +57,7 @@ def is_stale(cutoff: datetime | None, now: datetime) -> bool:
     return cutoff is not None and now - cutoff >= STALE_CYCLE
 
 
-def _line(found: Standing, now: datetime) -> Line:
+def _line(patient: Patient, now: datetime) -> Line:
+    found = standing(patient)
     return Line(standing=found, reading_age=age(found.newest_reading, now),
-                stale=is_stale(found.cutoff, now))
+                stale=is_stale(found.cutoff, now), lacks=lacks_of(patient.coverage))

@@ -313,3 +313,37 @@ def test_the_saved_report_runs_its_scripts_from_the_server_too(doctor: Page) -> 
 def test_the_api_can_be_read_and_tried(page: Page) -> None:
     page.goto("/docs")
     expect(page.get_by_text("/v1/patients/{patient_id}/severity")).to_be_visible()
+
+
+def test_gaps_are_told_by_colour_and_in_words(doctor: Page) -> None:
+    line = doctor.get_by_role("row").filter(has=doctor.get_by_role("link", name="gaps"))
+    expect(line.locator(".lack")).to_contain_text("not synced")
+    expect(line.locator(".lack")).to_contain_text("the Withings device last synced 20 Nov 13:51")
+    doctor.goto("/patients/gaps")
+    chart = doctor.locator("[data-vital=heart_rate]")
+    strip = chart.locator("svg.gaps")
+    assert strip.locator("rect.gap-not_synced").count() == 1
+    assert strip.locator("rect.gap-not_worn").count() > 0
+    legend = doctor.locator(".gap-keys")
+    expect(legend).to_contain_text("not synced: may still come")
+    expect(legend).not_to_contain_text("access not granted")
+    expect(chart.locator(".gap-now")).to_have_text(
+        "Now no reading: the Withings device last synced 20 Nov 13:51 UTC.")
+    chart.locator("details summary").click()
+    expect(chart.locator("details li").first).to_contain_text("not synced")
+    # The last judged hour of the strip ends where the chart draws "now".
+    plot, bar = chart.locator(".u-over").bounding_box(), strip.locator("rect").last.bounding_box()
+    assert plot and bar
+    hours = 7 * 24 + 24
+    now = plot["x"] + plot["width"] * (7 * 24 - 0.5) / (hours - 1)
+    assert abs(bar["x"] + bar["width"] - now) < 2
+
+
+def test_a_gap_says_its_cause_where_the_chart_is_read(doctor: Page) -> None:
+    doctor.goto("/patients/gaps")
+    chart = doctor.locator("[data-vital=heart_rate]")
+    plot = chart.locator(".plot")
+    plot.focus()
+    plot.press("ArrowLeft")
+    plot.press("ArrowRight")
+    expect(chart.locator(".readout")).to_contain_text("no reading, not synced")

@@ -36,11 +36,12 @@ def said_by(source: Source, hour: int, start_s: int, now_s: int) -> State:
     if source.how is Coverage.NIGHTLY:
         if not source.asleep[hour] and not 0 <= (begin + source.offset_s) % DAY // HOUR < 6:
             return State.NOT_EXPECTED
-        synced = synced and final(begin + source.offset_s) - source.offset_s <= now_s
     if source.how is Coverage.SPOT and (synced or not source.pushed):
         return State.NOT_MEASURED
     if not synced:
         return State.NOT_SYNCED
+    if source.how is Coverage.NIGHTLY and final(begin + source.offset_s) - source.offset_s > now_s:
+        return State.NOT_EXPECTED
     return State.WORN_NO_READING if source.worn[hour] else State.NOT_WORN
 
 

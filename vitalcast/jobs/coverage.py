@@ -73,12 +73,13 @@ class Covered:
     def summary(self, patient_id: str, vital: str) -> dict[str, Any]:
         """State of the last hour, since when, why; the newest reading; shares of the window."""
         row = self._row(patient_id, vital)
-        last = int(self.last_s[row])
+        last_s, why_now = int(self.last_s[row]), self.last_why(row)
+        last = datetime.fromtimestamp(last_s, UTC) if last_s else None
         return {
             "state": State(self.states[row, -1]).word,
             "since": _iso(self.window.start + int(self.since[row]) * HOUR),
-            "why": self.last_why(row),
-            "last_reading": _iso(datetime.fromtimestamp(last, UTC)) if last else None,
+            "why": why_now, "note": _note(last, why_now, self.window.end),
+            "last_reading": None if last is None else _iso(last),
             "hours": self.window.hours,
             "shares": {state.word: round(share, 4) for state, share
                        in zip(STATES, self.shares[row].tolist(), strict=True) if share > 0}}
@@ -295,6 +296,15 @@ def _next_midnight(moment: datetime) -> datetime:
     """The first midnight that is not before `moment`."""
     midnight = _midnight(moment)
     return midnight if midnight == moment else midnight + _DAY
+
+
+def _note(last: datetime | None, why_now: str | None, end: datetime) -> str | None:
+    """How old the newest reading is and why there is none since; None when nothing is missing."""
+    if why_now is None:
+        return None
+    if last is None:
+        return f"no reading in the window: {why_now}"
+    return f"the last reading is {(end - last) / HOUR:.0f} h old: {why_now}"
 
 
 def _iso(moment: datetime) -> str:

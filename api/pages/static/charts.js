@@ -83,13 +83,24 @@
     if (value(8) !== null) {
       return `${when}: ${show(value(8))} ${chart.unit}, 80 % ${show(value(4))}–${show(value(3))}`;
     }
-    return `${when}: no reading`;
+    const gap = (chart.gaps ?? []).find(([from, to]) => index >= from && index < to);
+    return gap ? `${when}: no reading, ${gap[2]}` : `${when}: no reading`;
   };
 
   const range = (chart) => (plot, low, high) => {
     if (low === null || high === null) return [0, 1];
     const margin = Math.max((high - low) * 0.08, chart.digits ? 0.2 : 2);
     return [low - margin, high + margin];
+  };
+
+  // The strip of gaps stands under the same hours as the chart: from the middle of the first hour
+  // to the middle of the last one, as the chart's own axis does.
+  const align = (figure, plot) => {
+    const strip = figure.querySelector(".gaps");
+    if (!strip) return;
+    strip.setAttribute("viewBox", `0.5 0 ${Math.max(1, plot.data[0].length - 1)} 1`);
+    strip.style.marginLeft = `${plot.bbox.left / devicePixelRatio}px`;
+    strip.style.width = `${plot.bbox.width / devicePixelRatio}px`;
   };
 
   const draw = (figure, chart, now) => {
@@ -120,7 +131,7 @@
       series: series(), bands: bands(),
       cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       hooks: {
-        draw: [nowLine(now)],
+        draw: [nowLine(now), (self) => align(figure, self)],
         setCursor: [(self) => { readout.textContent = told(chart, self, self.cursor.idx); }],
       },
     }, data, target);

@@ -45,7 +45,7 @@ def test_a_resource_that_was_not_granted_hides_nothing_that_others_tell() -> Non
                   {}, None)
     assert (alone.read_until, alone.beyond) == (None, State.NOT_ENTITLED)
     assert why(State.NOT_ENTITLED, alone, alone.vital) == \
-        "Withings does not let respiratory rate be read: the patient has not granted it"
+        "access at Withings is missing: the patient has not granted it"
 
 
 def test_a_resource_no_longer_asked_for_holds_nothing_back() -> None:
