@@ -11,8 +11,11 @@ from sqlalchemy import text
 from providers.coverage import State
 from registry.database import Connection, Engine, NotFound, transaction
 
-JOBS = ("ingest", "train", "forecast", "evaluate", "watch", "rollup")
-"""The jobs of a cycle, in the order that they begin in."""
+CHAIN = ("ingest", "train", "forecast", "evaluate")
+"""The jobs that a cycle's time is counted by, in the order that they begin in."""
+
+JOBS = (*CHAIN, "coverage", "watch", "rollup", "quality")
+"""Every job of a cycle; those beside the chain look at what it left."""
 
 NEEDED = ("ingest", "forecast", "evaluate")
 """Jobs that every cycle has; training is due in some alone."""
@@ -52,7 +55,8 @@ SELECT cycle FROM (
 GROUP BY cycle
 HAVING bool_and(status = 'done')
    AND count(DISTINCT job) FILTER (WHERE job = ANY(:needed)) = cardinality(:needed)
-   AND max(ended_at) - min(started_at) <= :on_time
+   AND max(ended_at) FILTER (WHERE job = ANY(:chain))
+       - min(started_at) FILTER (WHERE job = ANY(:chain)) <= :on_time
 ORDER BY cycle DESC LIMIT 1"""
 
 _CHANGES = """
@@ -69,7 +73,9 @@ _NEWEST = "SELECT max(cycle) FROM runs WHERE job = ANY(:jobs)"
 _OF_RUN = "SELECT cycle FROM runs WHERE run_id = :run_id"
 
 _LIST = """
-SELECT cycle, min(started_at) AS started_at, max(ended_at) AS ended_at,
+SELECT cycle, coalesce(min(started_at) FILTER (WHERE job = ANY(:chain)), min(started_at))
+           AS started_at,
+       coalesce(max(ended_at) FILTER (WHERE job = ANY(:chain)), max(ended_at)) AS ended_at,
        count(*) FILTER (WHERE status = 'failed') AS failed,
        count(*) FILTER (WHERE status = 'running') AS running,
        array_agg(DISTINCT job) AS jobs, sum(cpu_seconds) AS cpu_seconds
@@ -179,7 +185,7 @@ class Cycles:
         """The newest cycles, newest first."""
         with transaction(self._engine) as conn:
             return [CycleLine(**row._mapping) for row in conn.execute(
-                text(_LIST), {"jobs": list(JOBS), "limit": limit})]
+                text(_LIST), {"jobs": list(JOBS), "chain": list(CHAIN), "limit": limit})]
 
     def compared(self, cycle: datetime) -> Compared:
         """A cycle beside the last good one before it. CycleNotFound when no job ran for it."""
@@ -188,7 +194,7 @@ class Cycles:
             if not this.runs:
                 raise CycleNotFound
             found = conn.execute(text(_GOOD), {
-                "jobs": list(JOBS), "needed": list(NEEDED), "cycle": cycle,
+                "jobs": list(JOBS), "needed": list(NEEDED), "chain": list(CHAIN), "cycle": cycle,
                 "since": cycle - _REACH, "on_time": ON_TIME}).scalar()
             good = None if found is None else _facts(conn, found)
             return Compared(this=this, good=good, changes=_changes(conn, this, good))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from registry.cycles import JOBS, NEEDED, ON_TIME, CycleFacts, CycleRun
+from registry.cycles import CHAIN, JOBS, NEEDED, ON_TIME, CycleFacts, CycleRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,11 @@ def seconds_of(runs: Sequence[CycleRun], now: datetime) -> float:
     """From the first start to the last end, or to now where a run has none."""
     first = min(run.started_at for run in runs)
     return (max(run.ended_at or now for run in runs) - first).total_seconds()
+
+
+def cycle_seconds(facts: CycleFacts, now: datetime) -> float:
+    """How long the jobs of the chain took, or whatever ran where none of them did."""
+    return seconds_of([run for run in facts.runs if run.job in CHAIN] or facts.runs, now)
 
 
 def stages_of(this: CycleFacts, good: CycleFacts | None, now: datetime) -> tuple[Stage, ...]:
@@ -148,7 +153,7 @@ def state_of(facts: CycleFacts, now: datetime) -> str:
         return "failed"
     if any(run.ended_at is None for run in runs) or set(NEEDED) - {run.job for run in runs}:
         return "incomplete"
-    return "late" if timedelta(seconds=seconds_of(facts.runs, now)) > ON_TIME else "good"
+    return "late" if timedelta(seconds=cycle_seconds(facts, now)) > ON_TIME else "good"
 
 
 def shares(gaps: Mapping[str, int]) -> dict[str, float]:

@@ -13,12 +13,12 @@ from vitalcast.cycle_figures import (
     Line,
     Stage,
     cpu_per_patient,
+    cycle_seconds,
     fit_counts,
     gaps_of,
     lines,
     named,
     patients_of,
-    seconds_of,
     stages_of,
     state_of,
 )
@@ -57,8 +57,8 @@ def explain(compared: Compared, now: datetime) -> Explanation:
                     for one in compared.changes for key, (before, after) in one.keys.items())
     return Explanation(
         cycle=this.cycle, good=good.cycle if good else None, state=state_of(this, now),
-        seconds=seconds_of(this.runs, now),
-        good_seconds=seconds_of(good.runs, now) if good else None,
+        seconds=cycle_seconds(this, now),
+        good_seconds=cycle_seconds(good, now) if good else None,
         patients=patients_of(this), cpu_per_patient=cpu_per_patient(this),
         good_cpu_per_patient=cpu_per_patient(good) if good else None,
         findings=findings(compared, stages, changes, now), stages=stages, changes=changes,

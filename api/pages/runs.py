@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from registry.cycles import CycleLine
+from registry.cycles import JOBS, CycleLine
 from vitalcast.cycle_figures import Line
 from vitalcast.explain import Explanation
 from vitalcast.findings import duration
@@ -57,7 +57,7 @@ def cycle_row(line: CycleLine, now: datetime) -> CycleRow:
     took = ((line.ended_at if not line.running and line.ended_at else now)
             - line.started_at).total_seconds()
     return CycleRow(key=f"{line.cycle:{KEY}}", cycle=line.cycle, state=state, band=band,
-                    took=duration(took), jobs=", ".join(sorted(line.jobs)),
+                    took=duration(took), jobs=", ".join(job for job in JOBS if job in line.jobs),
                     cpu_seconds=line.cpu_seconds)
 
 

@@ -126,7 +126,6 @@ def test_the_command_takes_an_hour_a_run_or_latest(
         engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITALCAST_DATABASE_URL", database_url)
     monkeypatch.setenv("VITALCAST_TOKEN_KEYS", KEYS.token_key)
-    monkeypatch.setenv("COLUMNS", "120")
     cycle(engine, GOOD)
     cycle(engine, CYCLE, slow="train", failing="tbats")
     with transaction(engine) as conn:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import orjson
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -71,10 +72,12 @@ def _show(console: Console, told: Explanation) -> None:
 
 
 def _stages(told: Explanation) -> Table:
-    table = Table("job", "", "shards", "time", "last good", "ratio", "slowest shard", "CPU s")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for name in ("job", "", "time", "last good", "ratio", "slowest shard", "CPU s"):
+        table.add_column(name, no_wrap=True)
     for one in told.stages:
         table.add_row(
-            one.job, one.status, str(one.shards), duration(one.seconds),
+            one.job, one.status, duration(one.seconds),
             "–" if one.good_seconds is None else duration(one.good_seconds),
             "–" if one.ratio is None else f"{one.ratio:.2g}",
             f"{one.slowest}: {duration(one.slowest_seconds)}", f"{one.cpu_seconds:.3g}")
@@ -82,7 +85,7 @@ def _stages(told: Explanation) -> Table:
 
 
 def _counts(title: str, lines: Sequence[Line]) -> Table:
-    table = Table(title, "this cycle", "last good")
+    table = Table(title, "this cycle", "last good", box=box.SIMPLE, padding=(0, 1, 0, 0))
     for one in lines[:MOST_LINES]:
         table.add_row(one.name, str(one.count), "–" if one.good is None else str(one.good))
     if len(lines) > MOST_LINES:

@@ -36,9 +36,10 @@ def usual(cycle: datetime) -> CycleFacts:
         runs=[run(cycle, job, shard, patients=50) for job in MINUTES for shard in ("1/2", "2/2")])
 
 
-def told(this: CycleFacts, good: CycleFacts | None = usual(GOOD), *changes: ConfigChange,
-         now: datetime = LATER) -> Explanation:
-    return explain(Compared(this=this, good=good, changes=changes), now)
+def told(this: CycleFacts, *changes: ConfigChange, compared: bool = True) -> Explanation:
+    """This cycle beside the usual one of the hour before."""
+    good = usual(GOOD) if compared else None
+    return explain(Compared(this=this, good=good, changes=changes), LATER)
 
 
 def with_run(one: CycleRun) -> CycleFacts:
@@ -86,7 +87,7 @@ def test_a_change_of_configuration_goes_before_what_it_causes() -> None:
     change = ConfigChange(at=CYCLE, keys={"search_every_hours": ("168", "1")})
     failing = Count(kind="fits.ended", provider=None, member="tbats", reason="timeout", count=70)
     facts = with_run(run(CYCLE, "train", "1/2", minutes=50))
-    one = told(replace(facts, counts=[failing]), usual(GOOD), change)
+    one = told(replace(facts, counts=[failing]), change)
     assert one.findings[0] == ("the configuration has changed since the last good cycle: "
                                "search_every_hours from 168 to 1")
     assert len(one.findings) == 4
@@ -103,6 +104,14 @@ def test_a_change_of_configuration_goes_before_what_it_causes() -> None:
 def test_the_state_and_what_is_to_blame(one: CycleRun, state: str, first: str) -> None:
     found = told(with_run(one))
     assert (found.state, found.findings[0]) == (state, first)
+
+
+def test_a_job_beside_the_chain_makes_no_cycle_late() -> None:
+    facts = usual(CYCLE)
+    report = replace(run(CYCLE, "ingest", "1/1", minutes=200), job="quality")
+    found = told(replace(facts, runs=[*facts.runs, report]))
+    assert (found.state, found.seconds) == ("good", 12 * 60)
+    assert found.stages[-1].job == "quality"
 
 
 def test_a_job_that_never_ran_makes_the_cycle_incomplete() -> None:
@@ -133,6 +142,6 @@ def test_more_gaps_and_failed_fetches_are_told_by_state_and_reason() -> None:
 
 
 def test_without_a_good_cycle_it_says_so_and_compares_nothing() -> None:
-    found = told(replace(usual(CYCLE), counts=[]), None)
+    found = told(replace(usual(CYCLE), counts=[]), compared=False)
     assert "no good cycle" in found.findings[0]
     assert {stage.ratio for stage in found.stages} == {None}
