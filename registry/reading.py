@@ -25,6 +25,7 @@ from registry.database import (
     database_url,
     transaction,
 )
+from registry.drift import cohort_figures
 from registry.migrate import require_migrated
 from registry.prepared import Prepared
 from registry.quality_reading import QualityReading
@@ -254,6 +255,11 @@ class Reading:
         with transaction(self._engine) as conn:
             return quarantine_entries(conn, provider=provider, since=since, most=limit,
                                       kinds=kinds or OF_WEIGHT, statuses=statuses or HELD)
+
+    def drift(self, *, until: date | None, span: timedelta) -> list[dict[str, Any]]:
+        """Drift by day and cohort; it names no patient."""
+        with transaction(self._engine) as conn:
+            return cohort_figures(conn, until, span)
 
     @property
     def cycles(self) -> Cycles:
