@@ -56,7 +56,7 @@ def login(
         return render.page("login.html", status=status, next=_local(next),
                            fault=str(error) or "The name or the password is wrong.")
     tokens: Tokens = request.app.state.tokens
-    answer = RedirectResponse(_local(next), status_code=303)
+    answer = RedirectResponse(_home(principal, _local(next)), status_code=303)
     answer.set_cookie(COOKIE, tokens.issue(principal), max_age=tokens.seconds, httponly=True,
                       samesite="lax", secure=_over_tls(request))
     return answer
@@ -139,6 +139,11 @@ def _report(
     view = report_view(readings, reader.access, patient_id, _now(request))
     return render.page("report.html", status=status, view=view, username=reader.username,
                        form=form)
+
+
+def _home(principal: Principal, page: str) -> str:
+    """Operators have no work list: they begin with the cycles."""
+    return "/runs" if page == "/" and principal.role is Role.OPERATOR else page
 
 
 def _local(address: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from api.security import COOKIE, Principal, Role
 from registry.database import transaction
 from registry.runs import run
-from tests.clinic import CYCLE, PATIENTS
+from tests.clinic import CYCLE, PASSWORD, PATIENTS
 from tests.serving import Client
 
 Browser = Callable[[str], Client]
@@ -59,6 +59,14 @@ def test_a_cycle_that_is_not_there_is_not_found(browser: Browser, hour: str) -> 
     answer = browser("operator").get(f"/runs/{hour}")
     assert answer.status_code == 404
     assert "latest" in answer.text
+
+
+def test_an_operator_begins_with_the_cycles(anonymous: Client) -> None:
+    for next_page, begins in (("/", "/runs"), ("/patients/well/connections",) * 2):
+        answer = anonymous.post(
+            "/login", data={"username": "operator", "password": PASSWORD, "next": next_page},
+            headers={"Origin": anonymous.root})
+        assert answer.headers["location"] == begins
 
 
 def test_before_the_first_cycle_the_list_says_so(ward: Engine, browser: Browser) -> None:
