@@ -46,6 +46,8 @@ UPDATE webhook_events SET status = :status, reason = :reason, accounts = :accoun
     processed_at = clock_timestamp(), body = CASE WHEN :status = 'done' THEN NULL ELSE body END
 WHERE key = :key AND status IN ('received', 'unknown_account')"""
 
+_DROP = "DELETE FROM webhook_events WHERE status <> 'received' AND received_at < :before"
+
 _RENEW = """
 UPDATE webhook_events SET status = 'received', reason = NULL, processed_at = NULL
 WHERE status IN ('refused', 'failed')"""
@@ -82,6 +84,11 @@ class Inbox:
 def event_key(provider: Provider, body: bytes) -> str:
     """What an event is known by: the same body of the same vendor is the same event."""
     return hashlib.sha256(provider.value.encode() + b"\n" + body).hexdigest()
+
+
+def drop_webhook_events(conn: Connection, *, before: datetime) -> int:
+    """Delete what came before then and does not wait to be processed; how many went."""
+    return conn.execute(text(_DROP), {"before": before}).rowcount
 
 
 def add_event(conn: Connection, provider: Provider, body: bytes) -> None:

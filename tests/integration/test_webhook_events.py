@@ -22,8 +22,10 @@ from registry.patients import Patient, save_patients
 from registry.webhooks import Event, add_event, waiting_events
 from tests.reference.cycles import CYCLE, LIGHT, Installation, vendors
 from vitalcast.cli import app
+from vitalcast.cycle import last_full_hour
 from vitalcast.errors import UserError
 from vitalcast.jobs import webhooks
+from vitalcast.jobs.retain import retain
 from vitalcast.jobs.webhooks import any_waiting, link_account, process_webhooks
 from vitalcast.settings import Settings
 from vitalcast.wiring import System
@@ -372,3 +374,18 @@ def test_events_are_processed_by_command(
     assert not any_waiting(system)
     lacking = CliRunner().invoke(app, ["webhooks", "link", "garmin"])
     assert isinstance(lacking.exception, UserError)
+
+
+# --- the end of events --------------------------------------------------------------------
+
+
+def test_old_events_go_but_those_that_wait(system: System) -> None:
+    add(system, Provider.GARMIN, {"dailies": [day("u1", "a", 60)]}, {"odd": []},
+        {"dailies": [day("u1", "b", 61)]})
+    process_webhooks(system)
+    add(system, Provider.GARMIN, {"dailies": [day("u1", "c", 62)]})
+    now = last_full_hour(datetime.now(UTC))
+    assert retain(system, cycle=now)["webhooks"] == 0
+    later = now + timedelta(days=system.settings.event_days + 1)
+    assert retain(system, cycle=later)["webhooks"] == 3
+    assert fates(system) == [("received", None)]

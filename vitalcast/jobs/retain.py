@@ -1,4 +1,4 @@
-"""Retain: delete model documents that nothing needs any more, and events past their time."""
+"""Retain: delete model documents that nothing needs, events and webhooks past their time."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,12 +7,13 @@ from registry.database import transaction
 from registry.event_log import drop_events
 from registry.retention import retain as drop
 from registry.runs import run
+from registry.webhooks import drop_webhook_events
 from vitalcast.cycle import parse_cycle
 from vitalcast.wiring import System
 
 
 def retain(system: System, *, cycle: str | datetime | None) -> dict[str, Any]:
-    """Delete what is past its days before `cycle`; figures: documents and events deleted.
+    """Delete what is past its days before `cycle`; figures: documents, events and webhooks deleted.
 
     Documents go that no alias, no forecast and no later training needs; events that Elasticsearch
     has, or all where there is none.
@@ -26,4 +27,6 @@ def retain(system: System, *, cycle: str | datetime | None) -> dict[str, Any]:
         figures["events"] = drop_events(
             conn, before=hour - timedelta(days=settings.event_days),
             delivering=bool(settings.elasticsearch_url))
+        figures["webhooks"] = drop_webhook_events(
+            conn, before=hour - timedelta(days=settings.event_days))
     return dict(figures)
