@@ -20,7 +20,8 @@ drift_events = Table(
     Column("patient_id", Text, ForeignKey("patients.patient_id"), nullable=False),
     Column("vital", Text, nullable=False),
     Column("kind", Text, nullable=False,
-           comment="level, spread, distribution, missing, error, error_size, coverage, unit, skew"),
+           comment="level, spread, distribution, missing, gaps, error, error_size, coverage, "
+                   "unit, skew"),
     Column("detected", UTCTime, nullable=False, comment="the cycle that found it"),
     Column("began", UTCTime, nullable=False, comment="the hour that the change seems to start at"),
     Column("score", Double, nullable=False, comment="how far from the training window"),

@@ -27,8 +27,8 @@ def upgrade() -> None:
         sa.Column("patient_id", sa.Text(), nullable=False),
         sa.Column("vital", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False,
-                  comment="level, spread, distribution, missing, error, error_size, coverage, "
-                          "unit, skew"),
+                  comment="level, spread, distribution, missing, gaps, error, error_size, "
+                          "coverage, unit, skew"),
         sa.Column("detected", _UTC, nullable=False, comment="the cycle that found it"),
         sa.Column("began", _UTC, nullable=False,
                   comment="the hour that the change seems to start at"),
