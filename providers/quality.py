@@ -273,4 +273,5 @@ def _span(seconds: int) -> str:
 
 def numbered(names: Sequence[str]) -> IntArray:
     """A number for each name: equal for equal names, in the order of the names."""
-    return np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1].reshape(-1)
+    order = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.array([order[name] for name in names], dtype=np.int64)

@@ -129,9 +129,11 @@ def noting(items: Iterable[Any], spans: Spans) -> Iterator[Any]:
     for one in items:
         if isinstance(one, Observation):
             start = one.effective_start
-            first, last = spans.get(one.vital, (start, start))
-            if not first <= start <= last or one.vital not in spans:
-                spans[one.vital] = min(first, start), max(last, start)
+            first, last = spans.setdefault(one.vital, (start, start))
+            if start > last:
+                spans[one.vital] = first, start
+            elif start < first:
+                spans[one.vital] = start, last
         yield one
 
 
@@ -183,7 +185,7 @@ def _judge(conn: Connection, judged: Window, far: timedelta) -> Checked:
     loaded = load(conn, Window(patient_id=judged.patient_id, vitals=judged.vitals,
                                since=judged.since - far, until=judged.until + far))
     first, last = ((moment - _EPOCH) // _MICROSECOND for moment in (judged.since, judged.until))
-    found = {(one.keys[finding.index], finding.flag): finding.reason
+    found = {(bytes(one.keys[finding.index]), finding.flag): finding.reason
              for one, findings in _found(loaded) for finding in findings
              if first <= one.readings.times_us[finding.index] <= last}
     return settle(conn, judged, found, _ON_ARRIVAL)
@@ -191,9 +193,9 @@ def _judge(conn: Connection, judged: Window, far: timedelta) -> Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Loaded:
-    """Readings of one vital, and the key of each."""
+    """Readings of one vital, and the key of each, as the driver gives it."""
 
-    keys: Sequence[bytes]
+    keys: Sequence[memoryview]
     readings: Readings
 
 
@@ -212,11 +214,11 @@ def load(conn: Connection, window: Window) -> list[Loaded]:
         "arrived_us": np.array([np.inf if one is None else one for one in arrived])}
     loaded = []
     for vital in window.vitals:
-        rows_of = [i for i, name in enumerate(vitals) if name == vital.value]
-        if rows_of:
+        own = np.array([name == vital.value for name in vitals])
+        if own.any():
             loaded.append(Loaded(
-                keys=[bytes(keys[i]) for i in rows_of],
-                readings=Readings(vital=vital, **{name: column[rows_of]
+                keys=[keys[i] for i in np.flatnonzero(own).tolist()],
+                readings=Readings(vital=vital, **{name: column[own]
                                                   for name, column in columns.items()})))
     return loaded
 

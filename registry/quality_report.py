@@ -126,7 +126,7 @@ def check_clocks(conn: Connection, patients: Sequence[str], day: date) -> Checke
         vital = Vital(name)
         loaded = load(conn, Window(patient_id=patient, vitals=[vital], since=since,
                                    until=days.until - timedelta(microseconds=1)))
-        found = {(one.keys[index], Flag.CLOCK_SHIFT): reason
+        found = {(bytes(one.keys[index]), Flag.CLOCK_SHIFT): reason
                  for one in loaded for index, reason in _shifted(one)
                  if one.readings.times_us[index] >= days.since.timestamp() * 1e6}
         judged = Window(patient_id=patient, vitals=[vital], since=days.since,
