@@ -53,9 +53,25 @@ def database_url(postgres: EmbeddedPostgres) -> str:
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """The module's database, emptied."""
-    engine = open_engine(database_url)
+    engine = _emptied(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def ward(database_url: str) -> Iterator[Engine]:
+    """The module's database with the ward of `tests.clinic`."""
+    from tests.clinic import open_ward
+
+    engine = _emptied(database_url)
+    open_ward(engine)
+    yield engine
+    engine.dispose()
+
+
+def _emptied(url: str) -> Engine:
+    engine = open_engine(url)
     tables = ", ".join(table.name for table in metadata.sorted_tables)
     with transaction(engine) as conn:
         conn.execute(text(f"TRUNCATE {tables} CASCADE"))
-    yield engine
-    engine.dispose()
+    return engine

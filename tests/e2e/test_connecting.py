@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import Page, expect, sync_playwright
-from sqlalchemy import text
+from sqlalchemy import Engine
 
 from api.app import create_app
-from registry.database import open_engine, transaction
-from registry.tables import metadata
 from tests.answers import settings
-from tests.clinic import PASSWORD, open_ward
+from tests.clinic import PASSWORD
 from tests.e2e.test_pages import ARGUMENTS, CHROMIUM, listen
 from tests.reference.sandbox_user import sandbox_user
 from tests.serving import served
@@ -21,14 +19,8 @@ from vitalcast.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def root(database_url: str) -> Iterator[str]:
+def root(ward: Engine, database_url: str) -> Iterator[str]:
     """The ward's API, with the sandbox as its vendors."""
-    engine = open_engine(database_url)
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
-    with transaction(engine) as conn:
-        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
-    open_ward(engine)
-    engine.dispose()
     app = create_app(settings(database_url))
     with sandbox_user() as sandbox, served(app) as address:
         app.state.linking = Linking(Settings(

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from sqlalchemy import text
+from sqlalchemy import Engine
 
 from api.app import create_app
 from api.settings import ApiSettings
-from registry.database import open_engine, transaction
-from registry.tables import metadata
-from tests.clinic import IN_CARE, LEVELS, MEMBERS, NOW, PASSWORD, open_ward
+from tests.clinic import IN_CARE, LEVELS, MEMBERS, NOW, PASSWORD
 from tests.serving import served
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -29,13 +27,7 @@ INKED = """canvas => {
 
 
 @pytest.fixture(scope="module")
-def root(database_url: str) -> Iterator[str]:
-    engine = open_engine(database_url)
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
-    with transaction(engine) as conn:
-        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
-    open_ward(engine)
-    engine.dispose()
+def root(ward: Engine, database_url: str) -> Iterator[str]:
     settings = ApiSettings(database_url=database_url, secret_key="k" * 40, clock=lambda: NOW)
     with served(create_app(settings)) as root:
         yield root

@@ -12,25 +12,13 @@ from api.app import create_app
 from api.pages.entries import NOTHING_FILLED_IN, SAME_MOMENT, labels
 from api.security import COOKIE, Principal, Role
 from api.settings import ApiSettings
-from registry.database import open_engine, transaction
-from registry.tables import metadata
-from tests.clinic import NOW, USERS, open_ward
+from registry.database import transaction
+from tests.clinic import NOW, USERS
 from tests.serving import Client, served
 
 
 @pytest.fixture(scope="module")
-def filled(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
-    with transaction(engine) as conn:
-        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
-    open_ward(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def app(filled: Engine, database_url: str) -> FastAPI:
+def app(ward: Engine, database_url: str) -> FastAPI:
     return create_app(ApiSettings(database_url=database_url, secret_key="k" * 40,
                                   clock=lambda: NOW))
 
@@ -41,12 +29,11 @@ def root(app: FastAPI) -> Iterator[str]:
         yield root
 
 
-@pytest.fixture
-def ward(filled: Engine) -> Engine:
+@pytest.fixture(autouse=True)
+def no_entries(ward: Engine) -> None:
     """The ward before anything was entered now."""
-    with transaction(filled) as conn:
+    with transaction(ward) as conn:
         conn.execute(text("DELETE FROM clinical_entries WHERE effective_at = :now"), {"now": NOW})
-    return filled
 
 
 @pytest.fixture

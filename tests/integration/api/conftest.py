@@ -4,26 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from api.app import create_app
 from api.security import Principal, Role, Tokens
-from registry.database import open_engine, transaction
-from registry.tables import metadata
 from tests.answers import SignIn, settings
-from tests.clinic import USERS, open_ward
+from tests.clinic import USERS
 from tests.serving import Client, served
-
-
-@pytest.fixture(scope="module")
-def ward(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
-    with transaction(engine) as conn:
-        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
-    open_ward(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
