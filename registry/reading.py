@@ -36,6 +36,7 @@ from registry.views import (
     Access,
     Accuracy,
     Champion,
+    Change,
     CoverageDay,
     Entry,
     Forecast,
@@ -212,6 +213,11 @@ class Reading:
         """The latest severity, None before the first cycle."""
         rows = self._ask_patient(sql.SEVERITY, access, patient_id)
         return _severity(rows[0]) if rows else None
+
+    def changes(self, access: Access, patient_id: str, span: timedelta) -> tuple[Change, ...]:
+        """Drift of a patient's vitals that lasts or ended within `span`, what lasts first."""
+        rows = self._ask_patient(sql.CHANGES, access, patient_id, span=span)
+        return tuple(Change(**row._mapping) for row in rows)
 
     # --- models and runs --------------------------------------------------------------------
 

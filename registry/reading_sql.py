@@ -257,6 +257,13 @@ FROM patients p JOIN model_aliases a USING (patient_id)
 JOIN model_documents d USING (document_id, patient_id, vital)
 WHERE p.patient_id = :patient AND {_VISIBLE} AND a.alias = 'champion'"""
 
+CHANGES = f"""
+SELECT e.vital, e.kind, e.detected, e.began, e.score, e.threshold, e.words, e.closed_at
+FROM patients p JOIN drift_events e USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE}
+  AND (e.closed_at IS NULL OR e.closed_at >= now() - CAST(:span AS interval))
+ORDER BY e.closed_at IS NOT NULL, e.detected DESC, e.vital, e.kind"""
+
 RUNS = """
 SELECT run_id, job, cycle, shard, status, started_at, ended_at, cpu_seconds, exception
 FROM runs ORDER BY run_id DESC LIMIT :limit"""

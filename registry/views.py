@@ -213,6 +213,20 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A vital departed from what its models were trained on; `closed_at` None while it lasts."""
+
+    vital: str
+    kind: str
+    detected: datetime
+    began: datetime
+    score: float
+    threshold: float
+    words: str
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One clinical entry: an item of the questionnaire or of the bedside, and its value."""
 

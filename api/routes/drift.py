@@ -1,19 +1,23 @@
-"""Drift by cohort, for those who watch the models: which series changed is no part of it."""
+"""Drift: by cohort for those who watch the models, without patients; by patient for doctors."""
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from api.answers import Answer
 from api.schemas import ProblemOut, with_example
-from api.security import Operator, Readings
+from api.security import Operator, Reader, Readings
 
 router = APIRouter(
     prefix="/v1", tags=["data quality"],
     responses={status: {"model": ProblemOut} for status in (401, 403, 422, 503)},
 )
+
+CHANGE_DAYS = 14
+"""A change that ended is told for so long."""
 
 Deviations = Annotated[float | None, Field(description="in usual deviations of each series")]
 
@@ -49,6 +53,39 @@ class DriftOut(BaseModel):
         "spread": 0.97, "error_ratio": 1.02, "coverage_80": 0.81, "skew": 0.01, "age_h": 0.7}]})
 
     cohorts: list[DriftCohortOut]
+
+
+class ChangeOut(BaseModel):
+    """A vital departed from what its models were trained on."""
+
+    vital: str
+    kind: Annotated[str, Field(description="level, spread, distribution, missing, gaps, error, "
+                               "error_size, coverage, unit, skew")]
+    detected: AwareDatetime
+    began: Annotated[AwareDatetime, Field(description="the hour it seems to start at")]
+    score: float
+    threshold: float
+    words: str
+    closed_at: Annotated[AwareDatetime | None, Field(description="null while it lasts")]
+
+
+class ChangesOut(BaseModel):
+    model_config = with_example({"patient_id": "demo-01", "changes": [{
+        "vital": "heart_rate", "kind": "level", "detected": "2026-11-20T14:00:00Z",
+        "began": "2026-11-17T03:00:00Z", "score": 5.6, "threshold": 5.1,
+        "words": "Heart rate: 9 /min higher than in the training window, at the same hours of the "
+                 "day.", "closed_at": None}]})
+
+    patient_id: str
+    changes: list[ChangeOut]
+
+
+@router.get("/patients/{patient_id}/drift", response_model=ChangesOut, tags=["patients"],
+            responses={404: {"model": ProblemOut}})
+def changes(patient_id: str, principal: Reader, readings: Readings) -> Answer:
+    """Since when a patient's vitals are no longer what their models were trained on."""
+    found = readings.changes(principal.access, patient_id, timedelta(days=CHANGE_DAYS))
+    return Answer({"patient_id": patient_id, "changes": [asdict(one) for one in found]})
 
 
 @router.get("/drift", response_model=DriftOut)

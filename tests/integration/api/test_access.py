@@ -83,7 +83,8 @@ def test_the_browsers_cookie_does_not_open_the_api(app: FastAPI, anonymous: Clie
 ABOUT_A_PATIENT = (
     "/v1/patients/{}", "/v1/patients/{}/series/spo2", "/v1/patients/{}/forecasts",
     "/v1/patients/{}/forecasts/spo2", "/v1/patients/{}/forecasts/spo2/explanation",
-    "/v1/patients/{}/accuracy", "/v1/patients/{}/severity", "/v1/patients/{}/models")
+    "/v1/patients/{}/accuracy", "/v1/patients/{}/severity", "/v1/patients/{}/drift",
+    "/v1/patients/{}/models")
 
 
 @pytest.mark.parametrize("path", ABOUT_A_PATIENT)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, text
 
-from api.routes.drift import DriftOut
+from api.routes.drift import ChangesOut, DriftOut
 from registry.database import transaction
 from tests.answers import held_to, is_problem
 from tests.serving import Client
@@ -50,3 +50,20 @@ def test_doctors_services_and_strangers_do_not_see_it(
     is_problem(doctor.get("/v1/drift"), 403, "not-allowed")
     is_problem(service.get("/v1/drift"), 403, "not-allowed")
     is_problem(anonymous.get("/v1/drift"), 401, "not-signed-in")
+
+
+def test_a_doctor_reads_since_when_a_vital_has_changed(ward: Engine, doctor: Client) -> None:
+    with transaction(ward) as conn:
+        for kind, closed in (("level", "NULL"), ("gaps", "now()"),
+                             ("unit", "now() - interval '15 days'")):
+            conn.execute(text(
+                "INSERT INTO drift_events (patient_id, vital, kind, detected, began, score,"
+                " threshold, words, closed_at) VALUES ('ill', 'spo2', :kind,"
+                " now() - interval '20 days',"
+                f" '2026-11-17T03:00Z', 6, 5, 'lower', CAST({closed} AS timestamptz))"),
+                {"kind": kind})
+    found = held_to(ChangesOut, doctor.get("/v1/patients/ill/drift"))["changes"]
+    assert [one["kind"] for one in found] == ["level", "gaps"]
+    assert found[0]["closed_at"] is None and found[0]["began"] == "2026-11-17T03:00:00Z"
+    with transaction(ward) as conn:
+        conn.execute(text("DELETE FROM drift_events"))
