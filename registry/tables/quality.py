@@ -65,7 +65,7 @@ profiles = Table(
     Column("q75", Double, nullable=False),
     Column("q95", Double, nullable=False),
     Column("lateness_median_s", Double,
-           comment="from a reading's end to its arrival; null where nothing came by a fetch"),
+           comment="from a reading's end to its arrival; null where nothing came since a consent"),
     Column("lateness_q95_s", Double),
     Column("lateness_max_s", Double),
     Column("late", Integer, nullable=False, comment="readings that came more than 72 h late"),

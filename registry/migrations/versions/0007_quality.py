@@ -63,8 +63,8 @@ def upgrade() -> None:
         sa.Column("q75", sa.Double(), nullable=False),
         sa.Column("q95", sa.Double(), nullable=False),
         sa.Column("lateness_median_s", sa.Double(), nullable=True,
-                  comment="from a reading's end to its arrival; null where nothing came by a "
-                          "fetch"),
+                  comment="from a reading's end to its arrival; null where nothing came since a "
+                          "consent"),
         sa.Column("lateness_q95_s", sa.Double(), nullable=True),
         sa.Column("lateness_max_s", sa.Double(), nullable=True),
         sa.Column("late", sa.Integer(), nullable=False,
