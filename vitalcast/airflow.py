@@ -1,6 +1,7 @@
 """A local Airflow: its environment, its processes, and a small client of its REST API.
 
-Everything binds to loopback. The triggerer is left out: no DAG here defers.
+Everything binds to loopback. The triggerer is left out: no DAG here defers. With a broker, tasks
+run in Celery workers instead of beside the scheduler.
 """
 
 import json
@@ -18,6 +19,8 @@ from vitalcast.processes import Command, script
 
 USER = "admin"
 POOLS = {"ingest": 8, "training": 2}
+PARALLELISM = 4
+"""Tasks at once, however many workers share them."""
 
 
 class AirflowError(UserError):
@@ -30,13 +33,18 @@ class AirflowConflict(AirflowError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowPlace:
-    """Where this Airflow lives: its folder, port, metadata database and the DAG folder."""
+    """Where this Airflow lives: its folder, port, metadata database and the DAG folder.
+
+    `workers` are the Celery workers that share the tasks over `broker_url`; empty = none.
+    """
 
     home: Path
     port: int
     database_url: str
     dags: Path
     keys: Keys = field(repr=False)
+    broker_url: str = field(default="", repr=False)
+    workers: int = 2
 
     @property
     def url(self) -> str:
@@ -51,8 +59,8 @@ class AirflowPlace:
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.dags / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor" if self.broker_url else "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
             "AIRFLOW__CORE__FERNET_KEY": self.keys.airflow_fernet_key,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
@@ -67,10 +75,24 @@ class AirflowPlace:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "false",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "5",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+            **(self._celery() if self.broker_url else {}),
+        }
+
+    def _celery(self) -> dict[str, str]:
+        """A task is acknowledged when it has ended: one whose worker dies is run by another."""
+        return {
+            "AIRFLOW__CELERY__BROKER_URL": self.broker_url,
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{self.database_url}",
+            "AIRFLOW__CELERY__TASK_ACKS_LATE": "true",
+            "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(max(1, PARALLELISM // self.workers)),
         }
 
     def prepare(self) -> None:
@@ -96,7 +118,14 @@ class AirflowPlace:
             Command(name="airflow-api-server", env=env,
                     argv=[airflow, "api-server", "--host", "127.0.0.1", "--port", str(self.port)],
                     ready=self._answers),
+            *(self._worker(number) for number in range(self.workers if self.broker_url else 0)),
         ]
+
+    def _worker(self, number: int) -> Command:
+        name = f"airflow-worker-{number + 1}"
+        return Command(name=name, env=self.environment(), argv=[
+            script("airflow"), "celery", "worker", "--skip-serve-logs", "--without-gossip",
+            "--without-mingle", "--celery-hostname", f"{name}@%h"])
 
     def _answers(self) -> bool:
         try:

@@ -37,6 +37,12 @@ class Settings(BaseSettings):
         description="name of the embedded database; a demo has one of its own")]
     airflow_database_url: Annotated[str, Field(
         default="", description="Airflow's metadata; empty = a database beside it")]
+    broker_url: Annotated[str, Field(
+        default="", repr=False,
+        description="Redis that hands tasks to Celery workers, as redis://127.0.0.1:6379/0; "
+                    "empty = tasks run beside the scheduler")]
+    celery_workers: Annotated[int, Field(
+        default=2, ge=1, le=64, description="Celery workers that `vitalcast up` starts")]
     secret_key: Annotated[str, Field(
         default="", repr=False,
         description="signs logins; empty = made once and kept in the home folder")]

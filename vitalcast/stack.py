@@ -152,7 +152,8 @@ def _start_api(supervisor: Supervisor, settings: Settings) -> str:
 def _airflow_place(settings: Settings, keys: Keys) -> AirflowPlace:
     root = Path(__file__).resolve().parent.parent
     return AirflowPlace(home=settings.home / "airflow", port=free_port(), keys=keys,
-                        database_url=settings.airflow_database_url, dags=root / "dags")
+                        database_url=settings.airflow_database_url, dags=root / "dags",
+                        broker_url=settings.broker_url, workers=settings.celery_workers)
 
 
 def _start_airflow(
