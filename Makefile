@@ -41,9 +41,11 @@ test-deps:       ## servers that only tests need (Debian, root)
 	if [ -n "$$missing" ]; then apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
 
-lock: install    ## write requirements.lock anew: names, versions, hashes, no addresses
+lock: install    ## write the lock files anew (all; at run time): names, versions, hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 -q \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.11 -q -c requirements.lock \
+	  --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.run.lock
 
 clean:           ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info \
