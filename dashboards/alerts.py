@@ -34,14 +34,14 @@ SELECT provider AS metric,
        / sum(fetches) AS value
 FROM bi_fetches WHERE $__timeFilter(cycle) GROUP BY provider"""),
     Rule(uid="vitalcast-format-changed", title="A vendor's answers are not understood",
-         runbook="a-vendor-changed-its-format", severity=CRITICAL, columns=NAMED, above=0, for_minutes=0,
-         hours=6, summary="Whole pages of this vendor are in quarantine.", sql="""
+         runbook="a-vendor-changed-its-format", severity=CRITICAL, columns=NAMED, above=0,
+         for_minutes=0, hours=6, summary="Whole pages of this vendor are in quarantine.", sql="""
 SELECT provider AS metric, CAST(sum(arrived) AS double precision) AS value FROM bi_quarantine
 WHERE $__timeFilter(cycle) AND kind IN ('page', 'discrepancy') GROUP BY provider"""),
     Rule(uid="vitalcast-readings-missing", title="Few hours have a reading",
-         runbook="few-hours-have-a-reading", severity=WARNING, columns=NAMED, below=0.2, for_minutes=60,
-         summary="Of the hours of this vendor's patients in which a reading could have come, less "
-                 "than a fifth has one.", sql=f"""
+         runbook="few-hours-have-a-reading", severity=WARNING, columns=NAMED, below=0.2,
+         for_minutes=60, summary="Of the hours of this vendor's patients in which a reading could "
+                                 "have come, less than a fifth has one.", sql=f"""
 SELECT provider AS metric,
        CAST(coalesce(sum(series) FILTER (WHERE state = 'ok'), 0) AS double precision)
        / nullif(sum(series), 0) AS value

@@ -118,12 +118,12 @@ def draw(
 
     Example: vitalcast dashboards draw pictures --days 3
     """
-    chosen = {"patient": [patient]} if patient else {}
+    chosen = {"vital": [vital], **({"patient": [patient]} if patient else {})}
     since, end = _span(days, until)
     with _engine(load_settings()) as engine:
         for board in BOARDS:
-            one_vital = any(one.name == "vital" and not one.several for one in board.variables)
-            picked = {**chosen, **({"vital": [vital]} if one_vital else {})}
+            picked = {one.name: chosen[one.name] for one in board.variables
+                      if not one.several and one.name in chosen}
             ahead = end + timedelta(hours=24) if board.until == "now+24h" else end
             answers = list(panel_answers(engine, board, since, ahead, picked))
             _write(out / f"{board.uid}.svg", board_svg(board, answers, since, ahead, picked))

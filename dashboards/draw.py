@@ -16,6 +16,8 @@ from registry.readers import Answer
 
 WIDTH, UNIT, GAP, TOP = 1440, 34, 8, 56
 LINE_HEIGHT = 20
+WIDEST = 44
+"""Characters of a column."""
 
 
 def board_svg(board: Board, answers: Sequence[tuple[Panel, Answer]], since: datetime,
@@ -118,7 +120,8 @@ def _table(panel: Panel, answer: Answer, box: Frame) -> str:
     most = int((box.height - 12) // LINE_HEIGHT) - 1
     body = [[cell(value, panel.unit, panel.decimals) for value in row]
             for row in answer.rows[:most]]
-    sizes = [max(len(row[at]) for row in [names, *body]) + 2 for at in range(len(names))]
+    sizes = [min(WIDEST, max(len(row[at]) for row in [names, *body])) + 2
+             for at in range(len(names))]
     lefts = [box.x + 12 + sum(sizes[:at]) / sum(sizes) * (box.width - 24)
              for at in range(len(names))]
     fits = [max(3, int(size / sum(sizes) * (box.width - 24) / 6.6) - 1) for size in sizes]

@@ -14,6 +14,7 @@ Points = list[tuple[float, float]]
 
 GREY, LINE = "#6e6e6e", "#e4e4e4"
 LEFT, BOTTOM = 62, 40
+WIDEST = 24
 DASHES = ' stroke-dasharray="6 4"'
 
 
@@ -138,7 +139,7 @@ def _grain(series: Mapping[str, Points]) -> float:
 
 def _axes(frame: Frame, low: float, high: float, panel: Panel, y: Any) -> str:
     parts = [_times(frame)]
-    for value in ticks(low, high):
+    for value in ticks(low, high, panel.unit):
         parts.append(
             f'<line x1="{frame.x}" x2="{frame.x + frame.width}" y1="{y(value):.1f}" '
             f'y2="{y(value):.1f}" stroke="{LINE}"/><text x="{frame.x - 6}" y="{y(value) + 4:.0f}" '
@@ -164,7 +165,7 @@ def _times(frame: Frame) -> str:
 
 def _bars(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, own: str,
           grain: float) -> str:
-    wide = max(1.5, grain / (frame.until - frame.since) * frame.width * 0.8)
+    wide = min(WIDEST, max(1.5, grain / (frame.until - frame.since) * frame.width * 0.8))
     return "".join(
         f'<rect x="{frame.at(at) - wide / 2:.1f}" y="{y(top):.1f}" width="{wide:.1f}" '
         f'height="{max(0, y(bottom) - y(top)):.1f}" fill="{own}" fill-opacity="0.85"/>'

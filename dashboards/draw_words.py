@@ -54,8 +54,13 @@ def cell(value: Any, unit: str, decimals: int | None) -> str:
     return number(float(value), unit, decimals)
 
 
-def ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`, at most so many."""
+def ticks(low: float, high: float, unit: str = "", most: int = 5) -> list[float]:
+    """Round numbers from `low` to `high`, at most so many; seconds as round minutes or hours."""
+    size = next((one for one in (86400, 3600, 60) if unit == "s" and high >= one), 1)
+    return [size * one for one in _round_ticks(low / size, high / size, most)]
+
+
+def _round_ticks(low: float, high: float, most: int) -> list[float]:
     span = max(high - low, 1e-9)
     step = 10 ** floor(log10(span / most))
     for factor in (1, 2, 2.5, 5, 10):
@@ -73,11 +78,15 @@ def _plain(value: float, decimals: int | None) -> str:
             return f"{value / divisor:.1f} {letter}"
     if decimals is not None:
         return f"{value:.{decimals}f}"
-    return f"{value:.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.2f}"
+    if float(value).is_integer() or abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3g}"
 
 
 def _duration(value: float) -> str:
     for size, word in ((86400, "d"), (3600, "h"), (60, "min")):
         if abs(value) >= size:
             return f"{value / size:.1f} {word}"
-    return f"{value:.2f} s" if abs(value) >= 0.1 or value == 0 else f"{value * 1000:.1f} ms"
+    if value and abs(value) < 0.1:
+        return f"{value * 1000:.1f} ms"
+    return f"{_plain(value, None)} s"

@@ -40,15 +40,21 @@ ARRIVALS = Statement(
     delete="DELETE FROM rollup_arrivals WHERE cycle = :cycle",
     insert="""
 INSERT INTO rollup_arrivals
-WITH arrived AS (
-    SELECT provider, vital, quality, extract(epoch FROM fetched_at - effective_end) AS late_s
-    FROM (SELECT provider, vital, quality, fetched_at, effective_end FROM observations
-          UNION ALL SELECT provider, vital, quality, fetched_at, effective_end
-          FROM observation_revisions) AS stored
-    WHERE fetched_at > coalesce(CAST(:arrived_from AS timestamptz), '-infinity')
-      AND fetched_at <= :arrived_until)
+WITH stored AS (
+    SELECT key, provider, vital, quality, fetched_at, effective_end FROM observations
+    UNION ALL
+    SELECT key, provider, vital, quality, fetched_at, effective_end FROM observation_revisions),
+arrived AS (
+    SELECT s.provider, s.vital, s.quality,
+           CASE WHEN NOT EXISTS (SELECT 1 FROM observation_revisions r
+                                 WHERE r.key = s.key AND r.fetched_at < s.fetched_at)
+                THEN extract(epoch FROM s.fetched_at - s.effective_end) END AS late_s
+    FROM stored s
+    WHERE s.fetched_at > coalesce(CAST(:arrived_from AS timestamptz), '-infinity')
+      AND s.fetched_at <= :arrived_until)
 SELECT :cycle, provider, vital,
        count(*) FILTER (WHERE late_s < 259200), count(*) FILTER (WHERE late_s >= 259200),
+       count(*) FILTER (WHERE late_s IS NULL),
        count(*) FILTER (WHERE quality <> 'ok'),
        coalesce(sum(late_s) FILTER (WHERE late_s < 259200), 0),
        percentile_cont(0.5) WITHIN GROUP (ORDER BY late_s) FILTER (WHERE late_s < 259200),

@@ -30,7 +30,10 @@ FAULTS: Mapping[int, Mapping[str, Any]] = {
     6: {"kind": "changed_schema", "provider": "withings", "times": 1},
     1: {"kind": "http_500", "provider": "oura", "times": 12},
 }
-"""What goes wrong so many hours ago."""
+"""What goes wrong at the vendors so many hours ago."""
+
+TROUBLED = 24
+"""When it goes wrong here, in hours ago."""
 
 _MOVE = (
     "UPDATE runs SET started_at = started_at - :by, ended_at = ended_at - :by WHERE cycle = :cycle",
@@ -38,10 +41,6 @@ _MOVE = (
     "UPDATE observations SET fetched_at = fetched_at - :by WHERE fetched_at >= :began",
     "UPDATE model_configs SET first_used_at = first_used_at - :by WHERE first_used_at >= :began",
 )
-_RISEN = """
-UPDATE observations SET value = value + 25
-WHERE patient_id = 'demo-04' AND vital = 'heart_rate' AND effective_start > :since
-  AND fetched_at >= :began"""
 _FAILED = """
 INSERT INTO fits (patient_id, vital, member, cutoff, outcome, reason, config_hash, cpu_seconds)
 SELECT patient_id, vital, 'theta', cutoff, 'failed', 'no start: 12.5 of 20 hours', config_hash, 0.2
@@ -65,12 +64,17 @@ def watch(engine: Engine, database_url: str, sandbox_url: str, *,
     for ago in hours_ago:
         if ago in FAULTS:
             arm(sandbox_url, **FAULTS[ago])
-        cycle_then(place, CYCLE - ago * HOUR, train=ago % 24 == 0 or ago == hours_ago[0])
+        cycle_then(place, CYCLE - ago * HOUR, train=ago % 24 == 0 or ago == hours_ago[0],
+                   troubled=ago == TROUBLED)
     return place
 
 
-def cycle_then(place: Installation, hour: datetime, *, train: bool) -> None:
-    """One cycle, stamped as if it had begun five minutes past its hour."""
+def cycle_then(place: Installation, hour: datetime, *, train: bool, troubled: bool) -> None:
+    """One cycle, stamped as if it had begun five minutes past its hour.
+
+    In a troubled one a run and some fits fail. The newest readings are flagged each time: the next
+    check clears what it would not have found itself.
+    """
     began, engine = datetime.now(UTC), place.system.engine
     place.clock(hour)
     place.ingest(hour)
@@ -78,12 +82,13 @@ def cycle_then(place: Installation, hour: datetime, *, train: bool) -> None:
         place.train(hour)
     place.forecast(hour)
     place.evaluate(hour)
-    with suppress(TimeoutError), run(engine, job="evaluate", cycle=hour, shard="1/1"):
-        raise TimeoutError
+    if troubled:
+        with suppress(TimeoutError), run(engine, job="evaluate", cycle=hour, shard="1/1"):
+            raise TimeoutError
     with transaction(engine) as conn:
-        for statement in (_RISEN, _FLAGGED, _FAILED):
-            conn.execute(text(statement), {
-                "since": CYCLE - 60 * HOUR, "began": began, "cycle": hour})
+        conn.execute(text(_FLAGGED), {"began": began})
+        if troubled:
+            conn.execute(text(_FAILED), {"cycle": hour})
     look(place.system, cycle=hour, shard="1/1", everyone=True,
          config_hash=use_config(place.system, place.config))
     with transaction(engine) as conn:

@@ -1,6 +1,6 @@
 """Forecasts: how right they were, and whether their intervals promised what they kept."""
 
-from dashboards.boards.common import NOTES, ONE_VITAL
+from dashboards.boards.common import NOTES, ONE_VITAL, mean_of_hours
 from dashboards.model import (
     GREEN,
     ONE,
@@ -92,11 +92,9 @@ SELECT $__timeGroupAlias(cycle, $__interval), vital AS metric,
        sum(width_80 * series) / nullif(sum(series), 0) AS value
 FROM bi_forecasts WHERE {_OF_VITAL} AND width_80 IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"""),
     Panel(title="Series without a forecast, by reason", kind=Kind.TIMESERIES, bars=True,
-          stacked=True, low=0, about="All vitals, at each cycle.", sql="""
-SELECT $__timeGroupAlias(cycle, $__interval), reason AS metric,
-       CAST(sum(series) AS double precision) / count(DISTINCT cycle) AS value
-FROM bi_forecasts WHERE $__timeFilter(cycle) AND reason IS NOT NULL
-GROUP BY 1, 2 ORDER BY 1, 2"""),
+          stacked=True, low=0, about="All vitals, at each cycle.", sql=mean_of_hours(
+              "cycle", "reason", "series",
+              "bi_forecasts WHERE $__timeFilter(cycle) AND reason IS NOT NULL")),
 )
 
 _NUMBER, _TEXT = Type.NUMBER, Type.TEXT

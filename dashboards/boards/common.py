@@ -32,5 +32,17 @@ STATES = {
 
 STATE_COLOURS = dict(STATES.values())
 
+def mean_of_hours(at: str, metric: str, counted: str, source: str) -> str:
+    """A query for the mean of a count by metric, of the hours of each point that have one.
+
+    Counted by hour first: distinct hours of months of rows would have to be sorted.
+    """
+    return f"""
+SELECT $__timeGroupAlias({at}, $__interval), metric, avg(n) AS value
+FROM (SELECT {at}, {metric} AS metric, CAST(sum({counted}) AS double precision) AS n
+      FROM {source} GROUP BY 1, 2) AS by_hour
+GROUP BY 1, 2 ORDER BY 1, 2"""
+
+
 EXPECTED = "state NOT IN ('unsupported', 'not_expected')"
 """Hours in which a reading could have come."""

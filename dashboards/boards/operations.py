@@ -1,6 +1,6 @@
 """Operations: is the cycle on time, what does it cost, what failed and why."""
 
-from dashboards.boards.common import NOTES
+from dashboards.boards.common import NOTES, mean_of_hours
 from dashboards.model import (
     GREEN,
     NAMED,
@@ -16,6 +16,9 @@ from dashboards.model import (
 
 _BANDS = {"low": GREEN, "low-medium": "yellow", "medium": ORANGE, "high": RED,
           "not applicable": "#808080"}
+_STAGES = {"ingest": "blue", "train": "purple", "forecast": "green", "evaluate": "yellow",
+           "watch": ORANGE, "rollup": "#808080"}
+_JOBS = tuple(_STAGES)
 _FITS = "$__timeFilter(cycle) AND outcome <> 'switched_off'"
 
 _HEADLINES = (
@@ -48,14 +51,11 @@ ORDER BY cycle DESC LIMIT 1"""),
 _CYCLE = (
     Panel(title="Cycle time by stage", kind=Kind.TIMESERIES, bars=True, stacked=True, unit="s",
           about="Busy time of the slowest shard of each job. A stage that grows alone is the one "
-                "to look at.", low=0, colours={
-                    "ingest": "blue", "train": "purple", "forecast": "green",
-                    "evaluate": "yellow", "rollup": "#808080"}, sql="""
+                "to look at.", low=0, colours=_STAGES, sql=f"""
 SELECT $__timeGroupAlias(cycle, $__interval), job AS metric, avg(seconds) AS value
 FROM (SELECT cycle, job, max(seconds) AS seconds
       FROM (SELECT cycle, job, shard, sum(seconds) AS seconds FROM bi_runs
-            WHERE $__timeFilter(cycle) AND job IN ('ingest', 'train', 'forecast', 'evaluate',
-                                                   'rollup') AND seconds IS NOT NULL
+            WHERE $__timeFilter(cycle) AND job IN {_JOBS} AND seconds IS NOT NULL
             GROUP BY cycle, job, shard) AS by_shard
       GROUP BY cycle, job) AS by_job
 GROUP BY 1, 2 ORDER BY 1, 2"""),
@@ -65,28 +65,25 @@ GROUP BY 1, 2 ORDER BY 1, 2"""),
 SELECT $__timeGroupAlias(cycle, $__interval), 'delay' AS metric, max(delay_s) AS value
 FROM bi_cycles WHERE $__timeFilter(cycle) AND delay_s IS NOT NULL GROUP BY 1, 2 ORDER BY 1"""),
     Panel(title="CPU seconds a patient, by stage", kind=Kind.TIMESERIES, low=0, stacked=True,
-          about="What a patient costs a cycle.", decimals=3, sql="""
-SELECT $__timeGroupAlias(r.cycle, $__interval), r.job AS metric,
-       sum(r.cpu_seconds) / nullif(sum(c.patients) / count(*) * count(DISTINCT r.cycle), 0) AS value
-FROM bi_runs r JOIN bi_cycles c USING (cycle)
-WHERE $__timeFilter(r.cycle) AND $__timeFilter(c.cycle) AND c.patients > 0
-  AND r.job IN ('ingest', 'train', 'forecast', 'evaluate', 'rollup')
+          bars=True, about="What a patient costs a cycle.", decimals=3, colours=_STAGES, sql=f"""
+SELECT $__timeGroupAlias(cycle, $__interval), job AS metric, avg(cpu_seconds / patients) AS value
+FROM (SELECT cycle, job, sum(cpu_seconds) AS cpu_seconds FROM bi_runs
+      WHERE $__timeFilter(cycle) AND job IN {_JOBS} GROUP BY cycle, job) AS cost
+JOIN (SELECT cycle, sum(patients) AS patients FROM bi_severities
+      WHERE $__timeFilter(cycle) GROUP BY cycle) AS scored USING (cycle)
 GROUP BY 1, 2 ORDER BY 1, 2"""),
-    Panel(title="Patients by severity", kind=Kind.TIMESERIES, stacked=True, low=0, colours=_BANDS,
-          about="A sudden change of many is rather the data than the patients.", sql="""
-SELECT $__timeGroupAlias(cycle, $__interval), band AS metric,
-       CAST(sum(patients) AS double precision) / count(DISTINCT cycle) AS value
-FROM bi_severities WHERE $__timeFilter(cycle) GROUP BY 1, 2 ORDER BY 1, 2"""),
+    Panel(title="Patients by severity", kind=Kind.TIMESERIES, stacked=True, bars=True, low=0,
+          colours=_BANDS, about="A sudden change of many is rather the data than the patients.",
+          sql=mean_of_hours("cycle", "band", "patients",
+                            "bi_severities WHERE $__timeFilter(cycle)")),
 )
 
 _MODELS = (
     Panel(title="Fits by outcome", kind=Kind.TIMESERIES, bars=True, stacked=True, low=0,
           about="Of each cycle's trainings. A failed fit has its last good model stand in.",
           colours={"fitted": GREEN, "failed": RED, "timeout": ORANGE,
-                   "too_little_data": "#808080"}, sql=f"""
-SELECT $__timeGroupAlias(cycle, $__interval), outcome AS metric,
-       CAST(sum(fits) AS double precision) / count(DISTINCT cycle) AS value
-FROM bi_fits WHERE {_FITS} GROUP BY 1, 2 ORDER BY 1, 2"""),
+                   "too_little_data": "#808080"},
+          sql=mean_of_hours("cycle", "outcome", "fits", f"bi_fits WHERE {_FITS}")),
     Panel(title="CPU seconds by member", kind=Kind.BARS, columns=NAMED, low=0,
           about="All fits of the time shown.", unit="s", decimals=1, thresholds=steps("blue"),
           sql=f"""
@@ -110,7 +107,7 @@ GROUP BY member, outcome, reason ORDER BY fits DESC, member LIMIT 50"""),
 )
 
 _RUNS = (
-    Panel(title="Runs that failed", kind=Kind.TABLE, width=14,
+    Panel(title="Failed runs", kind=Kind.TABLE, width=14,
           about="Newest first. vitalcast explain RUN tells why on one screen.", columns={
               "began": Type.TIME, "run": Type.NUMBER, "job": Type.TEXT, "shard": Type.TEXT,
               "cycle": Type.TIME, "what ended it": Type.TEXT}, sql="""

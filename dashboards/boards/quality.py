@@ -1,6 +1,13 @@
 """Data quality: what came, how late, what is missing and why, what was not understood."""
 
-from dashboards.boards.common import EXPECTED, NOTES, PROVIDER, STATE_COLOURS, VITAL
+from dashboards.boards.common import (
+    EXPECTED,
+    NOTES,
+    PROVIDER,
+    STATE_COLOURS,
+    VITAL,
+    mean_of_hours,
+)
 from dashboards.model import (
     GREEN,
     NAMED,
@@ -45,7 +52,8 @@ SELECT max(late) AS value FROM (
     Panel(title="Readings not of accepted quality", kind=Kind.STAT, columns=ONE, width=5, height=4,
           about="Stored and shown, but not forecast from.", unit="percentunit", decimals=1,
           thresholds=steps(GREEN, (0.05, ORANGE), (0.2, RED)), sql=f"""
-SELECT CAST(sum(flagged) AS double precision) / nullif(sum(readings + history), 0) AS value
+SELECT CAST(sum(flagged) AS double precision)
+       / nullif(sum(readings + history + revised), 0) AS value
 FROM bi_arrivals WHERE $__timeFilter(cycle) AND {_CHOSEN}"""),
     Panel(title="Held in quarantine", kind=Kind.STAT, columns=ONE, width=4, height=4,
           about="Payloads that wait for a fix: vitalcast quarantine list.",
@@ -57,11 +65,10 @@ WHERE {_PROVIDER} AND cycle = (SELECT max(cycle) FROM bi_quarantine WHERE $__tim
 _MISSING = (
     Panel(title="Series without a reading, by reason", kind=Kind.TIMESERIES, bars=True,
           stacked=True, width=15, colours=_MISSING_COLOURS, low=0,
-          about="In a mean hour. The newest hours are judged again when late readings come.",
-          sql=f"""
-SELECT $__timeGroupAlias(hour, $__interval), state AS metric,
-       CAST(sum(series) AS double precision) / count(DISTINCT hour) AS value
-FROM bi_coverage WHERE {_COVERED} AND state <> 'ok' GROUP BY 1, 2 ORDER BY 1, 2"""),
+          about="In a mean hour of those with any. The newest hours are judged again when late "
+                "readings come.",
+          sql=mean_of_hours("hour", "state", "series",
+                            f"bi_coverage WHERE {_COVERED} AND state <> 'ok'")),
     Panel(title="Missing hours by reason", kind=Kind.BARS, columns=NAMED, width=9, low=0,
           about="Share of the expected hours.", unit="percentunit", decimals=1,
           thresholds=steps(ORANGE), sql=f"""
@@ -89,10 +96,8 @@ FROM bi_coverage WHERE {_COVERED} GROUP BY vital ORDER BY vital"""),
 _ARRIVING = (
     Panel(title="Readings that arrived", kind=Kind.TIMESERIES, bars=True, stacked=True, low=0,
           about="Per cycle, no older than 72 h. Nothing from a vendor: look at its fetches below.",
-          sql=f"""
-SELECT $__timeGroupAlias(cycle, $__interval), provider AS metric,
-       CAST(sum(readings) AS double precision) / count(DISTINCT cycle) AS value
-FROM bi_arrivals WHERE $__timeFilter(cycle) AND {_CHOSEN} GROUP BY 1, 2 ORDER BY 1, 2"""),
+          sql=mean_of_hours("cycle", "provider", "readings",
+                            f"bi_arrivals WHERE $__timeFilter(cycle) AND {_CHOSEN}")),
     Panel(title="Lateness: 95 % of readings came within", kind=Kind.TIMESERIES, unit="s", low=0,
           about="From the end of a reading to its storage. Phones that synchronise once a day make "
                 "it long; it should not grow.", sql=f"""

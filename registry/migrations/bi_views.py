@@ -76,7 +76,7 @@ _OPERATION = (
              "failed": ("CAST(count(*) FILTER (WHERE r.status = 'failed') AS integer)",
                         "runs of jobs that failed"),
          }, source="""FROM runs r LEFT JOIN rollup_cycles c USING (cycle)
-WHERE r.job IN ('ingest', 'train', 'forecast', 'evaluate', 'rollup') GROUP BY r.cycle"""),
+WHERE r.job IN ('ingest', 'train', 'forecast', 'evaluate', 'watch', 'rollup') GROUP BY r.cycle"""),
     View(name="bi_runs", about="One row a run of a job on one shard", columns={
         "run_id": ("run_id", "number of the run; `vitalcast explain` takes it"),
         **_same(cycle=_CYCLE, job="ingest, train, forecast, evaluate, rollup, webhooks, ...",
@@ -108,7 +108,8 @@ _READINGS = (
              cycle=_CYCLE, provider=_PROVIDER, vital=_VITAL,
              readings="no older than 72 h when they arrived",
              history="older ones, as of a first fetch; they have no lateness",
-             flagged="not of accepted quality"),
+             revised="readings known before that came with another value; not in the two above",
+             flagged="not of accepted quality, of all three"),
              "lateness_mean_s": ("lateness_sum_s / nullif(readings, 0)",
                                  "mean seconds from a reading's end to its storage"),
              **_same(lateness_p50_s="median seconds", lateness_p95_s="95 % of them came within",

@@ -38,8 +38,8 @@ def test_each_cycle_has_its_row(watched: Installation) -> None:
 
 
 def test_every_reading_arrived_once(watched: Installation) -> None:
-    counted = ask(watched, "SELECT provider, vital, sum(readings + history), sum(flagged) "
-                           "FROM rollup_arrivals GROUP BY 1, 2 ORDER BY 1, 2")
+    counted = ask(watched, "SELECT provider, vital, sum(readings + history + revised), "
+                           "sum(flagged) FROM rollup_arrivals GROUP BY 1, 2 ORDER BY 1, 2")
     stored = ask(watched, "SELECT provider, vital, count(*), "
                           "count(*) FILTER (WHERE quality <> 'ok') "
                           "FROM (SELECT provider, vital, quality FROM observations UNION ALL "
