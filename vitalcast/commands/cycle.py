@@ -167,12 +167,12 @@ def migrate(as_json: AsJson = False) -> None:
     from registry.migrate import migrate as upgrade
 
     with database_server(load_settings()) as url:
-        upgrade(url)
-        version = current(url)
+        was = current(url)
+        version = upgrade(url)
     if as_json:
-        print(json.dumps({"version": version}))  # noqa: T201
+        print(json.dumps({"version": version, "was": was}))  # noqa: T201
     else:
-        Console().print(f"database is at version {version}")
+        Console().print(f"database is at version {version}, was at {was or 'none'}")
 
 
 def config(
