@@ -35,31 +35,41 @@ ORDER BY r.cycle"""
 
 ROLLED_CYCLES = "SELECT cycle FROM rollup_cycles WHERE cycle BETWEEN :since AND :cycle ORDER BY 1"
 
-# What was revised since arrived too, so that an earlier cycle is counted again as it was.
+# What was revised since arrived too, so that an earlier cycle is counted again as it was. Of a
+# link's first fetch nothing is late: it brings what was measured before anybody asked.
 ARRIVALS = Statement(
     delete="DELETE FROM rollup_arrivals WHERE cycle = :cycle",
     insert="""
 INSERT INTO rollup_arrivals
 WITH stored AS (
-    SELECT key, provider, vital, quality, fetched_at, effective_end FROM observations
+    SELECT key, connection_id, provider, vital, quality, fetched_at, effective_end
+    FROM observations
     UNION ALL
-    SELECT key, provider, vital, quality, fetched_at, effective_end FROM observation_revisions),
+    SELECT key, connection_id, provider, vital, quality, fetched_at, effective_end
+    FROM observation_revisions),
+followed AS (
+    SELECT connection_id FROM connections c
+    WHERE EXISTS (SELECT 1 FROM fetches f
+                  WHERE f.connection_id = c.connection_id AND f.cycle < :cycle)),
 arrived AS (
     SELECT s.provider, s.vital, s.quality,
-           CASE WHEN NOT EXISTS (SELECT 1 FROM observation_revisions r
-                                 WHERE r.key = s.key AND r.fetched_at < s.fetched_at)
+           EXISTS (SELECT 1 FROM observation_revisions r
+                   WHERE r.key = s.key AND r.fetched_at < s.fetched_at) AS again,
+           CASE WHEN w.connection_id IS NOT NULL
                 THEN extract(epoch FROM s.fetched_at - s.effective_end) END AS late_s
-    FROM stored s
+    FROM stored s LEFT JOIN followed w USING (connection_id)
     WHERE s.fetched_at > coalesce(CAST(:arrived_from AS timestamptz), '-infinity')
       AND s.fetched_at <= :arrived_until)
-SELECT :cycle, provider, vital,
-       count(*) FILTER (WHERE late_s < 259200), count(*) FILTER (WHERE late_s >= 259200),
-       count(*) FILTER (WHERE late_s IS NULL),
+SELECT :cycle, provider, vital, count(*) FILTER (WHERE NOT again AND late_s < 259200),
+       count(*) FILTER (WHERE NOT again AND coalesce(late_s, 259200) >= 259200),
+       count(*) FILTER (WHERE again),
        count(*) FILTER (WHERE quality <> 'ok'),
-       coalesce(sum(late_s) FILTER (WHERE late_s < 259200), 0),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY late_s) FILTER (WHERE late_s < 259200),
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY late_s) FILTER (WHERE late_s < 259200),
-       max(late_s) FILTER (WHERE late_s < 259200)
+       coalesce(sum(late_s) FILTER (WHERE NOT again AND late_s < 259200), 0),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY late_s)
+           FILTER (WHERE NOT again AND late_s < 259200),
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY late_s)
+           FILTER (WHERE NOT again AND late_s < 259200),
+       max(late_s) FILTER (WHERE NOT again AND late_s < 259200)
 FROM arrived GROUP BY provider, vital""")
 
 FLAGS = Statement(

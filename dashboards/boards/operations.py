@@ -90,7 +90,7 @@ _MODELS = (
 SELECT member AS metric, sum(cpu_seconds) AS value
 FROM bi_fits WHERE {_FITS} GROUP BY member HAVING sum(cpu_seconds) > 0
 ORDER BY value DESC LIMIT 12"""),
-    Panel(title="Slowest members", kind=Kind.TABLE, width=10, decimals=3,
+    Panel(title="Slowest members", kind=Kind.TABLE, width=10, decimals=4,
           about="CPU seconds; the mean is per fit.", columns={
               "member": Type.TEXT, "made by": Type.TEXT, "fits": Type.NUMBER,
               "mean, s": Type.NUMBER, "slowest, s": Type.NUMBER}, sql=f"""

@@ -106,8 +106,8 @@ _READINGS = (
     View(name="bi_arrivals", about="Readings that each cycle brought, and how late they were",
          columns={**_same(
              cycle=_CYCLE, provider=_PROVIDER, vital=_VITAL,
-             readings="no older than 72 h when they arrived",
-             history="older ones, as of a first fetch; they have no lateness",
+             readings="no older than 72 h when they came, of links fetched from before",
+             history="others: older, of a link's first fetch, or of a file; they have no lateness",
              revised="readings known before that came with another value; not in the two above",
              flagged="not of accepted quality, of all three"),
              "lateness_mean_s": ("lateness_sum_s / nullif(readings, 0)",
