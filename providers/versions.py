@@ -10,4 +10,10 @@ from collections.abc import Mapping
 
 from providers.observation import Provider
 
-PARSER_VERSIONS: Mapping[Provider, int] = dict.fromkeys(Provider, 1)
+_SINCE_FIRST = {
+    Provider.GARMIN: 2,                # 2: the civil date of days, by the wearer's own calendar
+    Provider.TERRA: 2,                 # as Garmin
+    Provider.APPLE_HEALTH: 2,          # as Garmin
+}
+
+PARSER_VERSIONS: Mapping[Provider, int] = dict.fromkeys(Provider, 1) | _SINCE_FIRST

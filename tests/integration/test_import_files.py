@@ -79,6 +79,24 @@ def test_every_format_twice_leaves_the_same_rows(
     assert dump(engine) == before
 
 
+@pytest.mark.parametrize("name", ["garmin/push_dailies.json", "terra/daily_min.json"])
+def test_days_that_an_older_version_read_without_a_civil_date_get_one(
+        run: Run, engine: Engine, shared: Path, name: str) -> None:
+    days = text("SELECT count(*), count(civil_date), min(parser_version) FROM observations "
+                "WHERE granularity = 'day' AND provider = :provider")
+    provider = {"provider": format_of(name)}
+    file = str(shared / "fixtures" / name)
+    assert run(format_of(name), file, "--patient", "p1").exit_code == 0
+    with transaction(engine) as conn:
+        conn.execute(text("UPDATE observations SET parser_version = 1, civil_date = NULL "
+                          "WHERE granularity = 'day'"))
+    assert run(format_of(name), file, "--patient", "p1").exit_code == 0
+    with transaction(engine) as conn:
+        stored, dated, version = conn.execute(days, provider).one()
+    assert stored == dated > 0
+    assert version == 2
+
+
 def test_a_dry_run_needs_no_database(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VITALCAST_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     file = shared / "fixtures" / "omh" / "body_temperature_F.json"
