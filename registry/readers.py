@@ -86,7 +86,8 @@ def make_reader(engine: Engine, login: str, password: str, *, clinical: bool) ->
         try:
             for role in (READONLY, CLINICAL):
                 if not _known(cursor, role):
-                    cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+                    cursor.execute(sql.SQL("CREATE ROLE {0} NOLOGIN; GRANT {0} TO CURRENT_USER")
+                                   .format(sql.Identifier(role)))
             _grant_views(cursor)
             verb = "ALTER" if _known(cursor, login) else "CREATE"
             cursor.execute(sql.SQL(

@@ -31,10 +31,16 @@ class View:
         yield _where_known(f"GRANT SELECT ON {self.name} TO {self.role}")
 
 
-def role_statement(role: str) -> str:
-    """Makes a role that nobody logs in by, where that is permitted and it is not there yet."""
-    return f"""DO $$ BEGIN CREATE ROLE {role} NOLOGIN;
+def role_statements(role: str) -> Iterator[str]:
+    """Make a role that nobody logs in by, and let this user take it, as far as that is permitted.
+
+    Since PostgreSQL 16 who makes a role may give it away, but may not take it without a grant.
+    """
+    yield f"""DO $$ BEGIN CREATE ROLE {role} NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN NULL; END $$"""
+    yield f"""DO $$ BEGIN GRANT {role} TO CURRENT_USER;
+EXCEPTION WHEN undefined_object OR insufficient_privilege OR invalid_grant_operation THEN NULL;
+END $$"""
 
 
 def _where_known(statement: str) -> str:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from registry.migrations.bi_views import CLINICAL, READONLY, VIEWS, role_statement
+from registry.migrations.bi_views import CLINICAL, READONLY, VIEWS, role_statements
 
 revision = "0010"
 down_revision = "0009"
@@ -23,7 +23,8 @@ def upgrade() -> None:
     _tables()
     _indexes()
     for role in (READONLY, CLINICAL):
-        op.execute(role_statement(role))
+        for statement in role_statements(role):
+            op.execute(statement)
     for view in VIEWS:
         for statement in view.statements():
             op.execute(statement)
