@@ -28,6 +28,9 @@ OBSERVATIONS = Asset("vitalcast://observations")
 MODELS = Asset("vitalcast://models")
 FORECASTS = Asset("vitalcast://forecasts")
 
+_REGISTRY = "postgresql://registry:5432/vitalcast/public/"
+"""The database as lineage names it, wherever it stands; nothing is scheduled by its tables."""
+
 INGEST_POOL = "ingest"
 TRAINING_POOL = "training"
 CONFIG_VARIABLE = "vitalcast_model_config"
@@ -48,6 +51,11 @@ DEFAULTS: dict[str, Any] = {
 COMMON: dict[str, Any] = {
     "catchup": False, "max_active_runs": 1, "default_args": DEFAULTS, "tags": ["vitalcast"],
 }
+
+
+def stored(*tables: str) -> list[Asset]:
+    """Tables of the registry as inlets or outlets: OpenLineage makes datasets of them."""
+    return [Asset(name=f"registry.{table}", uri=_REGISTRY + table) for table in tables]
 
 
 def scheduled(cron: str) -> CronPartitionTimetable | PartitionedAtRuntime:

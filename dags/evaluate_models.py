@@ -7,7 +7,7 @@ series are watched for drift.
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from cycle_parts import COMMON, FORECASTS, list_shards, load_config
+from cycle_parts import COMMON, FORECASTS, list_shards, load_config, stored
 
 
 @dag(schedule=PartitionedAssetTimetable(assets=FORECASTS), doc_md=__doc__, **COMMON)
@@ -19,7 +19,8 @@ def evaluate_models() -> None:
 
         return evaluate(open_system(), cycle=partition_key, shard=shard)
 
-    @task
+    @task(inlets=stored("observations", "forecasts"),
+          outlets=stored("evaluations", "rollup_cycles"))
     def rollup(partition_key: str | None = None) -> dict[str, Any]:
         from vitalcast.jobs.rollup import rollup
         from vitalcast.wiring import open_system

@@ -3,7 +3,15 @@
 from typing import Any
 
 from airflow.sdk import AssetAny, PartitionedAssetTimetable, dag, task
-from cycle_parts import COMMON, FORECASTS, MODELS, OBSERVATIONS, list_shards, load_config
+from cycle_parts import (
+    COMMON,
+    FORECASTS,
+    MODELS,
+    OBSERVATIONS,
+    list_shards,
+    load_config,
+    stored,
+)
 
 NEWS = PartitionedAssetTimetable(assets=AssetAny(OBSERVATIONS, MODELS))
 
@@ -17,7 +25,8 @@ def forecast_vitals() -> None:
 
         return forecast(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
 
-    @task(outlets=[FORECASTS])
+    @task(inlets=stored("observations", "model_documents", "clinical_entries"),
+          outlets=[FORECASTS, *stored("forecasts", "severities", "coverage")])
     def publish(figures: list[dict[str, Any]]) -> None:
         """All shards are forecast: the hour's forecasts are there for whoever waits for them."""
 

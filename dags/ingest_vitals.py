@@ -3,7 +3,7 @@
 from typing import Any
 
 from airflow.sdk import dag, task
-from cycle_parts import COMMON, INGEST_POOL, OBSERVATIONS, list_shards, scheduled
+from cycle_parts import COMMON, INGEST_POOL, OBSERVATIONS, list_shards, scheduled, stored
 
 
 # Five past, so that devices that sync on the hour are in.
@@ -16,7 +16,8 @@ def ingest_vitals() -> None:
 
         return ingest(open_system(), cycle=partition_key, shard=shard)
 
-    @task(outlets=[OBSERVATIONS])
+    @task(inlets=stored("connections"),
+          outlets=[OBSERVATIONS, *stored("fetches", "raw_payloads", "observations")])
     def publish(figures: list[dict[str, Any]]) -> None:
         """All shards are in: the hour's observations are there for whoever waits for them."""
 

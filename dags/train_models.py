@@ -7,7 +7,15 @@ a task of its own, so that a mistake fails the run at once and with its reason.
 from typing import Any
 
 from airflow.sdk import PartitionedAssetTimetable, dag, task
-from cycle_parts import COMMON, MODELS, OBSERVATIONS, TRAINING_POOL, list_shards, load_config
+from cycle_parts import (
+    COMMON,
+    MODELS,
+    OBSERVATIONS,
+    TRAINING_POOL,
+    list_shards,
+    load_config,
+    stored,
+)
 
 
 @dag(schedule=PartitionedAssetTimetable(assets=OBSERVATIONS), doc_md=__doc__, **COMMON)
@@ -19,7 +27,8 @@ def train_models() -> None:
 
         return train(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
 
-    @task(outlets=[MODELS])
+    @task(inlets=stored("observations", "drift_events"),
+          outlets=[MODELS, *stored("fits", "model_documents", "model_aliases")])
     def publish(figures: list[dict[str, Any]]) -> None:
         """Tell whoever waits that there are new models; skipped when training left none."""
         from airflow.sdk.exceptions import AirflowSkipException

@@ -51,6 +51,11 @@ class AirflowPlace:
         """Root of the web interface and the API."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def lineage(self) -> Path:
+        """File that OpenLineage's events go to, a line of JSON each."""
+        return self.home / "lineage.jsonl"
+
     def environment(self) -> dict[str, str]:
         """Every setting set explicitly, so that no file and no default decides."""
         passwords = self.home / "passwords.json"
@@ -82,6 +87,9 @@ class AirflowPlace:
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "logs"),
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+            "AIRFLOW__OPENLINEAGE__NAMESPACE": "vitalcast",
+            "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({
+                "type": "file", "append": True, "log_file_path": str(self.lineage)}),
             **(self._celery() if self.broker_url else {}),
         }
 

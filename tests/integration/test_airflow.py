@@ -100,6 +100,24 @@ def test_the_variable_switches_members_off(place: Place) -> None:
     assert sorted(map(tuple, outcomes)) == [("arima", "switched_off"), ("tbats", "switched_off")]
 
 
+def test_lineage_names_what_each_dag_read_and_wrote(place: Place) -> None:
+    """From the vendors' links to severity: what a DAG writes, the next one reads."""
+    read: dict[str, set[str]] = {}
+    wrote: dict[str, set[str]] = {}
+    for line in place.stack.airflow.lineage.read_text().splitlines():
+        event = json.loads(line)
+        dag = event["job"]["name"].split(".")[0]
+        for found, side in ((read, "inputs"), (wrote, "outputs")):
+            found.setdefault(dag, set()).update(
+                dataset["name"].rsplit(".", 1)[-1] for dataset in event.get(side, ())
+                if dataset["namespace"] == "postgres://registry:5432")
+    assert "connections" in read["ingest_vitals"]
+    assert "observations" in wrote["ingest_vitals"] & read["train_models"]
+    assert "model_documents" in wrote["train_models"] & read["forecast_vitals"]
+    assert "forecasts" in wrote["forecast_vitals"] & read["evaluate_models"]
+    assert {"severities", "coverage"} <= wrote["forecast_vitals"]
+
+
 def test_the_same_key_again_fits_nothing_and_keeps_the_forecasts(place: Place) -> None:
     before = place.rows("SELECT patient_id, vital, document_id, state_hash, point FROM forecasts "
                         "ORDER BY 1, 2")

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)
 KEY = partition_key(CYCLE)
-TIMEOUT_S = 300
+TIMEOUT_S = 480
 FOUND_DEAD_S = "15"
 
 
