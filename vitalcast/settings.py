@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     webhook_garmin: Annotated[str, Field(
         default="", repr=False,
         description="last part of the address that Garmin pushes to; empty = none come")]
+    webhook_url: Annotated[str, Field(
+        default="", description="root of the API as vendors reach it, as https://vitals.example; "
+                                "empty = no webhook is subscribed to")]
     webhook_most_bytes: Annotated[int, Field(
         default=10 * 2**20, ge=1024, le=256 * 2**20,
         description="a larger webhook is refused")]

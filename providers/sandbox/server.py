@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from providers.sandbox import SandboxError, admin, google_health, oura, withings
+from providers.sandbox import SandboxError, admin, google_health, oura, subscriptions, withings
 from providers.sandbox.world import World
 
 HOST = "127.0.0.1"
@@ -25,6 +25,7 @@ def create_app(world: World) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     for vendor in (withings, google_health, oura):
         app.router.routes.extend(vendor.routes(world))
+    app.router.routes.extend(subscriptions.routes(world, {}))
     app.include_router(admin.router(world))
     return app
 

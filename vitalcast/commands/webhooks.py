@@ -1,14 +1,22 @@
-"""`vitalcast webhooks process | link`: what vendors sent by themselves, by hand."""
+"""`vitalcast webhooks process | link | subscribe`: what vendors send by themselves, by hand."""
 
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from providers.observation import Provider
 from vitalcast.commands.cycle import AsJson, open_here
 from vitalcast.errors import UserError
+
+if TYPE_CHECKING:
+    from vitalcast.jobs.subscribe import Line
 
 
 class Action(StrEnum):
@@ -16,25 +24,35 @@ class Action(StrEnum):
 
     PROCESS = "process"
     LINK = "link"
+    SUBSCRIBE = "subscribe"
 
 
 def webhooks(
     action: Annotated[Action, typer.Argument(
-        help="process: fetch and store what events tell; link: whose account it is that pushes")],
+        help="process: fetch and store what events tell; link: whose account it is that pushes; "
+             "subscribe: have Oura tell, and go on telling")],
     provider: Annotated[Provider | None, typer.Argument(help="link: garmin or terra")] = None,
     account: Annotated[str | None, typer.Argument(help="link: the vendor's user id")] = None,
     patient: Annotated[str | None, typer.Option(help="link: the patient's id")] = None,
     again: Annotated[bool, typer.Option(
         "--again", help="process: those that were refused or failed, too")] = False,
+    dry_run: Annotated[bool, typer.Option(
+        "--dry-run", help="subscribe: tell what would be done")] = False,
+    end: Annotated[bool, typer.Option("--end", help="subscribe: end ours instead")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Process webhook events that wait, or link an account of a vendor that pushes.
+    """Process webhook events that wait, link an account of a vendor that pushes, or subscribe.
 
-    Example: vitalcast webhooks link garmin 3f1c9a --patient p-17
+    Examples: vitalcast webhooks link garmin 3f1c9a --patient p-17;
+    vitalcast webhooks subscribe --dry-run
     """
+    from vitalcast.jobs.subscribe import subscribe, unsubscribe
     from vitalcast.jobs.webhooks import link_account, process_webhooks
 
     with open_here() as system:
+        if action is Action.SUBSCRIBE:
+            _subscriptions((unsubscribe if end else subscribe)(system, dry_run=dry_run), as_json)
+            return
         if action is Action.PROCESS:
             _print(process_webhooks(system, again=again), as_json)
             return
@@ -48,3 +66,14 @@ def webhooks(
 def _print(told: dict[str, Any], as_json: bool) -> None:
     typer.echo(orjson.dumps(told).decode() if as_json else ", ".join(
         f"{name.replace('_', ' ')}: {value}" for name, value in told.items()))
+
+
+def _subscriptions(lines: "Sequence[Line]", as_json: bool) -> None:
+    if as_json:
+        typer.echo(orjson.dumps({"subscriptions": [asdict(one) for one in lines]}).decode())
+        return
+    table = Table("data", "change", "state", "lapses", "told at")
+    for one in lines:
+        lapses = "" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M}"
+        table.add_row(one.data_type, one.event_type, one.state, lapses, one.host)
+    Console(file=sys.stdout).print(table)

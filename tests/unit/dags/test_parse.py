@@ -44,7 +44,7 @@ def test_every_dag_parses(parsed: dict[str, Any]) -> None:
     assert set(parsed["dags"]) == {
         "ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models",
         "watch_webhooks", "process_webhooks", "deliver_events",
-        "check_quality"}
+        "check_quality", "subscribe_webhooks"}
 
 
 def test_webhooks_are_processed_on_an_asset(parsed: dict[str, Any]) -> None:
