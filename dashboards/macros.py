@@ -30,10 +30,9 @@ class Window:
 def expand(sql: str, window: Window) -> str:
     """The query as the database gets it. QueryFailed names what is not known."""
     written = _MACRO.sub(lambda found: _macro(found[1], found[2], window), sql)
-    written = _VARIABLE.sub(lambda found: _choice(found[1], window), written)
-    if left := re.search(r"\$\{?[a-z]\w*", written):
+    if left := re.search(r"\$\{?[a-z]\w*", _VARIABLE.sub("", written)):
         raise QueryFailed(f"{left[0]} would reach the database unquoted: write ${{name:sqlstring}}")
-    return written
+    return _VARIABLE.sub(lambda found: _choice(found[1], window), written)
 
 
 def seconds(interval: str) -> int:

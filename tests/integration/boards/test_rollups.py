@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from dashboards.boards import common
+from providers.coverage import State
 from registry.database import transaction
 from registry.rollups import BUCKETS
 from tests.reference.cycles import CYCLE, Installation
 from tests.watched import HOUR, HOURS_AGO
 from vitalcast.jobs.rollup import rollup
 
-STATES = ("", "ok", "worn_no_reading", "not_worn", "not_measured", "not_expected", "not_synced",
-          "fetch_failed", "format_discrepancy", "not_entitled", "unsupported")
+STATES = [state.name.lower() for state in sorted(State)]
 
 
 def ask(place: Installation, query: str, **values: Any) -> list[Any]:
@@ -60,6 +61,10 @@ def test_reasons_hold_no_numbers(watched: Installation) -> None:
     assert ask(watched, "SELECT reason FROM rollup_failures WHERE outcome = 'failed'")[0] == (
         "no start: # of # hours",)
     assert not ask(watched, "SELECT 1 FROM rollup_forecasts WHERE reason ~ '[0-9]'")
+
+
+def test_boards_call_the_states_by_their_names() -> None:
+    assert [name for name, _ in common.STATES.values()] == STATES[1:]
 
 
 def test_coverage_counts_every_judged_hour(watched: Installation) -> None:
