@@ -62,6 +62,13 @@ def test_nothing_runs_as_root_and_only_loopback_is_published(
         assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}, name
 
 
+def test_no_secret_is_an_argument_of_a_process(
+        services: dict[str, dict[str, Any]]) -> None:
+    for name, service in services.items():
+        told = f"{service.get('command')} {service.get('healthcheck', {}).get('test')}"
+        assert not [secret for secret in filled().values() if secret in told], name
+
+
 def test_what_goes_on_running_has_a_health_check_and_waits_for_what_it_needs(
         services: dict[str, dict[str, Any]]) -> None:
     assert {"postgres", "redis", "api", "airflow-api-server", "airflow-scheduler",
