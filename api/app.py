@@ -69,7 +69,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.people = People(settings.database_url)
     app.state.inbox = Inbox(settings.database_url)
     app.state.linking = Linking(settings.vendors)
-    app.state.figures = Metrics(settings.database_url)
+    app.state.figures = Metrics(settings.database_url, delivering=settings.log_store)
     app.state.metrics = ServerMetrics(app.state.figures)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)
@@ -95,7 +95,7 @@ def from_environment() -> FastAPI:
         database_url=settings.database_url, secret_key=settings.secret_key,
         token_minutes=settings.token_minutes, vendors=settings,
         webhook_secrets=SecretsOf(settings), webhook_most_bytes=settings.webhook_most_bytes,
-        metrics_token=settings.metrics_token,
+        metrics_token=settings.metrics_token, log_store=bool(settings.elasticsearch_url),
     ))
 
 

@@ -25,6 +25,8 @@ class ApiSettings:
 
     `metrics_token`: who sends it may read the metrics; empty = only who is signed in.
 
+    `log_store`: whether events are delivered to one.
+
     `webhook_secrets`: asked with each webhook, since Google's keys change.
     """
 
@@ -38,6 +40,7 @@ class ApiSettings:
     webhook_secrets: Callable[[], WebhookSecrets] = WebhookSecrets
     webhook_most_bytes: int = 10 * 2**20
     metrics_token: str = field(default="", repr=False)
+    log_store: bool = False
     clock: Callable[[], datetime] = utc_now
 
     def __post_init__(self) -> None:

@@ -22,13 +22,15 @@ _NEWEST = "SELECT max(cycle) FROM rollup_cycles"
 class Figure:
     """One metric: its name, help, labels, and a question whose rows are labels and a value.
 
-    `:cycle` in the question is the newest cycle that is rolled up.
+    `:cycle` in the question is the newest cycle that is rolled up. `of_delivery`: told only where
+    events are delivered somewhere.
     """
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     sql: str
+    of_delivery: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +128,21 @@ FIGURES = (
         name="vitalcast_drift_open", labels=("kind",), help="Changes of series that still stand",
         sql="SELECT kind, count(*) FROM drift_events WHERE closed_at IS NULL GROUP BY kind"),
     Figure(
-        name="vitalcast_events_waiting", help="Events that the log store has not got yet",
+        name="vitalcast_events_waiting", of_delivery=True,
+        help="Events that the log store has not got yet; not told where none is set",
         sql="""SELECT count(*) FROM events
                WHERE delivered_at IS NULL AND refused IS NULL"""),
 )
 
 
 class Metrics:
-    """Asks for the figures over a connection of its own; connects at the first question."""
+    """Asks for the figures over a connection of its own; connects at the first question.
 
-    def __init__(self, url: str) -> None:
+    Without a log store (`delivering` False) every event would wait for ever: that is not told.
+    """
+
+    def __init__(self, url: str, *, delivering: bool = False) -> None:
+        self._figures = [one for one in FIGURES if delivering or not one.of_delivery]
         self._engine = create_engine(
             database_url(url), pool_size=1, max_overflow=0, hide_parameters=True,
             pool_pre_ping=True, connect_args={
@@ -151,7 +158,7 @@ class Metrics:
         """Every sample of every figure that is known. Errors of `registry.database`."""
         with transaction(self._engine) as conn:
             newest = {"cycle": conn.execute(text(_NEWEST)).scalar()}
-            rows = [(one, conn.execute(text(one.sql), newest).all()) for one in FIGURES]
+            rows = [(one, conn.execute(text(one.sql), newest).all()) for one in self._figures]
         for figure, found in rows:
             for *labels, value in found:
                 if value is not None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from api.app import create_app
 from registry.database import transaction
+from registry.events import Event, record
 from registry.metrics import FIGURES
 from registry.rollups import roll_up
 from tests.answers import SignIn, is_problem, settings
@@ -87,6 +88,18 @@ def test_the_jobs_figures_are_those_of_the_newest_cycle(
                 AND reason IS NULL"""), {"cycle": CYCLE}).scalar_one()
     assert found["vitalcast_cycle_patients", ()] == scored > 0
     assert found["vitalcast_cycle_series", ("yes", "heart_rate")] == told > 0
+
+
+@pytest.mark.parametrize("log_store", [False, True])
+def test_events_wait_only_where_they_are_delivered(
+        ward: Engine, database_url: str, log_store: bool) -> None:
+    with transaction(ward) as conn:
+        record(conn, [Event(kind="delivery.stopped", reason="unreachable", once="here")])
+    app = create_app(settings(database_url, metrics_token=TOKEN, log_store=log_store))
+    with served(app) as root, Client(root, TOKEN) as client:
+        found = values(client.get("/metrics").text)
+    assert (("vitalcast_events_waiting", ()) in found) is log_store
+    assert found.get(("vitalcast_events_waiting", ()), 1) >= 1
 
 
 def test_it_is_well_formed_by_the_conventions(prometheus: Client) -> None:
