@@ -13,7 +13,9 @@ _CYCLES = """generate_series(CAST(:since AS timestamptz), CAST(:until AS timesta
 _DAYS = """generate_series(CAST(:since AS timestamptz), CAST(:until AS timestamptz),
     interval '1 day') AS day"""
 _LOOKED_AT = f"""(SELECT 'p00007' AS patient_id, cycle FROM {_CYCLES}
-    UNION ALL SELECT patient_id, :until FROM patients WHERE patient_id <> 'p00007') AS looked_at"""
+    UNION ALL SELECT patient_id, CAST(:until AS timestamptz) - ago * interval '1 hour'
+    FROM patients, unnest(ARRAY[0, 1, 6, 12, 24, 96]) AS ago WHERE patient_id <> 'p00007')
+    AS looked_at"""
 _CONFIG = "repeat('c', 64)"
 
 MAKE = (
@@ -94,6 +96,13 @@ FROM patients, {_VITALS}, {_DAYS} WHERE patient_id < 'p01000'""",
     lower_80, upper_80, lower_95, upper_95, members, absent)
 SELECT patient_id, vital, cycle, 24, a, a, a, a, a, a, a, '{{}}', '{{}}'
 FROM {_LOOKED_AT}, {_VITALS}, (SELECT array_agg(70.0) AS a FROM generate_series(1, 24)) AS f""",
+    """INSERT INTO evaluations (patient_id, vital, cutoff, observed, final, actual, errors, mae,
+    covered)
+SELECT patient_id, vital, cutoff, 24, true, point, '{}', (
+    SELECT json_object_agg(member, 1.5) FROM unnest(ARRAY['ensemble', 'arima', 'ets', 'theta',
+        'tbats', 'profile', 'revert', 'seasonal_naive', 'hour_of_day', 'mean_of_last_day',
+        'last_value']) AS member), '{}'
+FROM forecasts WHERE cutoff < :until""",
     f"""INSERT INTO severities (patient_id, cutoff, rank, band, current, outlook, protocol)
 SELECT patient_id, cycle, 3, 'low', '{{}}', '{{}}', '{{}}' FROM {_LOOKED_AT}""",
     """INSERT INTO quality_flags (key, flag, patient_id, vital, provider, effective_start, value,
