@@ -120,6 +120,18 @@ def test_an_hour_watched_again_leaves_the_same_rows(system: System) -> None:
     assert_same(once, dump(system.engine))
 
 
+def test_of_two_events_of_one_change_none_stays_open(system: System) -> None:
+    """An hour that is watched after a later one finds the change again, before its event."""
+    risen = stationary(2)
+    risen[-120:] += 9
+    store(system, "risen", risen)
+    watched(system)
+    assert watched(system, H - 6 * HOUR, everyone=True)["kinds"]["level"] == 1
+    watched(system, H + 6 * HOUR, everyone=True)
+    level = [(one.detected, one.closed_at) for one in ask(system, EVENTS) if one.kind == "level"]
+    assert level == [(H - 6 * HOUR, H), (H, None)]
+
+
 def test_late_readings_take_back_what_the_same_hour_found(system: System) -> None:
     gone = stationary()
     gone[-96:] = np.nan

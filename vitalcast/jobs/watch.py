@@ -36,7 +36,7 @@ from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
-from vitalcast.jobs.watched import DAY, HOLD, Facts, Seen, glance, look, transitions
+from vitalcast.jobs.watched import DAY, HOLD, Facts, Seen, glance, look, standing, transitions
 from vitalcast.model_config import ModelConfig
 from vitalcast.wiring import System
 
@@ -106,7 +106,7 @@ def _look(conn: Connection, patients: Sequence[str], hour: datetime, config: Mod
     figures["patients"] += len(patients)
     figures["series"] += len(keys)
     _settle(conn, seen, hour, config.thresholds(), figures,
-            _standing(conn, patients, hour))
+            standing_events(conn, patients, hour, hour - HOLD))
 
 
 def _glance(conn: Connection, patients: Sequence[str], hour: datetime, config: ModelConfig,
@@ -119,7 +119,8 @@ def _glance(conn: Connection, patients: Sequence[str], hour: datetime, config: M
     facts = _facts(conn, names, keys, hour)
     seen = [glance(Vital(vital), [name for name, of in keys if of == vital], facts, hour)
             for vital in sorted({vital for _, vital in keys})]
-    _settle(conn, seen, hour, config.thresholds(), figures, _standing(conn, names, hour))
+    _settle(conn, seen, hour, config.thresholds(), figures,
+            standing_events(conn, names, hour, hour - HOLD))
 
 
 def _facts(conn: Connection, patients: Sequence[str], keys: Sequence[Key],
@@ -131,22 +132,14 @@ def _facts(conn: Connection, patients: Sequence[str], keys: Sequence[Key],
         providers=providers_of(conn, patients, hour))
 
 
-def _standing(conn: Connection, patients: Sequence[str],
-              hour: datetime) -> dict[tuple[str, str, str], DriftEvent]:
-    """The last event of each series and kind that is open or holds another one off."""
-    found = standing_events(conn, patients, hour, hour - HOLD)
-    return {(one.patient_id, one.vital, one.kind): one
-            for one in sorted(found, key=lambda one: one.detected)}
-
-
 def _settle(conn: Connection, seen: Sequence[Seen], hour: datetime,
             thresholds: Mapping[Kind, float], figures: Figures,
-            standing: Mapping[tuple[str, str, str], DriftEvent]) -> None:
-    """Store the events that begin and end."""
+            found: Sequence[DriftEvent]) -> None:
+    """Store the events that begin and end; `found` are those that stood before."""
     begun: list[DriftEvent] = []
-    before: list[DriftEvent] = []
+    last, before = standing(found)
     for one in seen:
-        new, old = transitions(one, standing, thresholds, hour)
+        new, old = transitions(one, last, thresholds, hour)
         begun += new
         before += old
     replace_found(conn, _looked(seen), hour, begun, before)

@@ -77,19 +77,34 @@ def glance(vital: Vital, patients: Sequence[str], facts: Facts, cycle: datetime)
                 scale=np.ones(len(patients)))
 
 
-def transitions(seen: Seen, standing: Mapping[tuple[str, str, str], DriftEvent],
+def standing(found: Sequence[DriftEvent]) -> tuple[
+        dict[tuple[str, str, str], DriftEvent], list[DriftEvent]]:
+    """The last event of each series and kind, and those that it replaces, closed when it was found.
+
+    Two are open where an hour was watched after a later one: nothing else would end the first.
+    """
+    last = {_key(one): one for one in sorted(found, key=lambda one: one.detected)}
+    return last, [replace(one, closed_at=last[_key(one)].detected) for one in found
+                  if one.closed_at is None and one is not last[_key(one)]]
+
+
+def _key(one: DriftEvent) -> tuple[str, str, str]:
+    return one.patient_id, one.vital, one.kind
+
+
+def transitions(seen: Seen, last: Mapping[tuple[str, str, str], DriftEvent],
                 thresholds: Mapping[Kind, float],
                 cycle: datetime) -> tuple[list[DriftEvent], list[DriftEvent]]:
     """Events that begin, and those that stood before, with what has become of them.
 
-    `standing` is the last event of a series and kind found before `cycle`, as long as it is open or
+    `last` is the last event of a series and kind found before `cycle`, as long as it is open or
     still holds another one off. One that an earlier run of this cycle closed counts as open.
     """
     begun: list[DriftEvent] = []
     before: list[DriftEvent] = []
     for chart, start in seen.charts:
         threshold = thresholds[chart.kind]
-        earlier = [standing.get((name, seen.vital.value, chart.kind.value))
+        earlier = [last.get((name, seen.vital.value, chart.kind.value))
                    for name in seen.patients]
         is_open = np.array([one is not None and _open_at(one, cycle) for one in earlier])
         ended = np.array([inf if one is None or one.closed_at is None
