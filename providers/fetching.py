@@ -48,7 +48,8 @@ class Outcome(StrEnum):
 class FetchRequest:
     """One resource, from `start` (used while there is no cursor) to `end`, the cycle's hour.
 
-    `cursor` is the `cursor_after` of the newest complete fetch, opaque to the caller.
+    `cursor` is the `cursor_after` of the newest complete fetch, opaque to the caller; `synced` the
+    latest sync that complete fetches knew of: what a device measured after it was not there yet.
     Raises NaiveTimeError when a time is not in UTC.
     """
 
@@ -56,6 +57,7 @@ class FetchRequest:
     start: datetime
     end: datetime
     cursor: str | None = None
+    synced: datetime | None = None
 
     def __post_init__(self) -> None:
         for moment in (self.start, self.end):
@@ -158,7 +160,7 @@ class VendorClient(ABC):
         if request.resource not in self.known:
             raise ValueError(f"{self.provider} has no resource {request.resource!r}; "
                              f"choose from {', '.join(self.known)}")
-        result = _collected(request, self._pages(request))
+        result = _collected(request, self._pages(self._reaching_back(request)))
         if result.outcome is not Outcome.COMPLETE:
             return result
         result = replace(result, cursor_after=self._cursor_after(request, result.pages))
@@ -166,6 +168,21 @@ class VendorClient(ABC):
             return replace(result, last_sync=self.last_sync(request.end))
         except ProviderError as error:
             return replace(result, reason=f"last sync unknown: {error.reason}: {error}")
+
+    def _reaching_back(self, request: FetchRequest) -> FetchRequest:
+        """`synced` is kept where a device has synced since, and what it held back is to be read.
+
+        A device that never synced before may hold everything back. Without an answer nothing more
+        than usual is read: the ledger keeps the sync that it knows, and the next cycle asks again.
+        """
+        if request.cursor is None:
+            return request
+        try:
+            now = self.last_sync(request.end)
+        except ProviderError:
+            return replace(request, synced=None)
+        before = request.synced or request.start
+        return replace(request, synced=before if now is not None and now > before else None)
 
     def last_sync(self, as_of: datetime) -> datetime | None:
         """See `Client.last_sync`; asked once per client and `as_of`."""
@@ -275,11 +292,13 @@ def last_sync_of(pages: Sequence[Page]) -> datetime | None:
 def reread_from(request: FetchRequest) -> datetime:
     """Where reading by time begins: the start, or some way behind the cursor, from midnight UTC.
 
-    From midnight, because a closed day asked for again is then the same body with the same hash.
+    Behind the sync before, where that is earlier. From midnight, because a closed day asked for
+    again is then the same body with the same hash.
     """
     if request.cursor is None:
         return request.start
-    return midnight(max(request.start, datetime.fromisoformat(request.cursor) - TRAILING_REREAD))
+    known = min(datetime.fromisoformat(request.cursor), request.synced or request.end)
+    return midnight(max(request.start, known - TRAILING_REREAD))
 
 
 def midnight(moment: datetime) -> datetime:

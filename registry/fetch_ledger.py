@@ -17,6 +17,13 @@ WHERE f.cycle = :cycle AND c.patient_id = ANY(:patients)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 
+_SYNCED = """
+SELECT last_sync FROM fetches
+WHERE connection_id = :connection_id AND resource = :resource AND cycle < :before
+  AND outcome = 'complete' AND last_sync IS NOT NULL
+ORDER BY cycle DESC LIMIT 1"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Troubled:
     """Fetches of one vendor with one end; `reason` is the error's word, '' where there is none."""
@@ -34,3 +41,11 @@ def troubled_fetches(conn: Connection, patients: Sequence[str],
     """This cycle's fetches of these patients that were not complete or not understood in whole."""
     return [Troubled(**row._mapping) for row in conn.execute(
         text(_TROUBLED), {"cycle": cycle, "patients": list(patients)})]
+
+
+def synced_before(conn: Connection, connection_id: str, resource: str,
+                  before: datetime) -> datetime | None:
+    """The latest sync that whole fetches of earlier cycles knew of; None when none told one."""
+    synced: datetime | None = conn.execute(text(_SYNCED), {
+        "connection_id": connection_id, "resource": resource, "before": before}).scalar()
+    return synced
