@@ -9,6 +9,7 @@ from typing import Self
 from vitalcast.errors import UserError
 
 HOUR = timedelta(hours=1)
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 
 
 def last_full_hour(now: datetime) -> datetime:
@@ -19,7 +20,8 @@ def last_full_hour(now: datetime) -> datetime:
 def parse_cycle(text: str | datetime | None) -> datetime:
     """A cycle's hour from a partition key such as `2026-11-21T03:00:00` (UTC when no zone is said).
 
-    UserError when there is none, or when it is not a full hour.
+    UserError when there is none, or when it is not a full hour, or so far away that windows around
+    it leave the calendar.
     """
     if text is None:
         raise UserError("this run has no partition key: trigger it with the cycle's hour, "
@@ -28,6 +30,9 @@ def parse_cycle(text: str | datetime | None) -> datetime:
         moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     except ValueError as error:
         raise UserError(f"{text!r} is not a time: write 2026-11-21T03:00:00") from error
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UserError(f"{text} is no hour of a cycle: its year must lie between {FIRST_YEAR} and "
+                        f"{LAST_YEAR}")
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if moment != last_full_hour(moment):
         raise UserError(f"{moment.isoformat()} is not a full hour: write {last_full_hour(moment)}")
