@@ -10,6 +10,7 @@ import requests
 from providers.oauth import AuthorisationRequest
 from providers.observation import Provider
 from vitalcast.errors import UserError
+from vitalcast.settings import Settings
 
 _TIMEOUT_S = 60
 
@@ -60,6 +61,34 @@ def disarm(root: str, fault_id: int | None = None) -> int:
     one = {} if fault_id is None else {"fault_id": fault_id}
     removed: int = _call("DELETE", f"{root}/sandbox/faults", params=one).json()["removed"]
     return removed
+
+
+def send_webhooks_to(root: str, settings: Settings) -> None:
+    """Have the sandbox's Withings and Google send webhooks to the API at `webhook_url`.
+
+    Its Oura is told by `vitalcast webhooks subscribe`. What is not set up is left out.
+    """
+    base = f"{settings.webhook_url.rstrip('/')}/v1/webhooks"
+    for provider, secret, place in (
+            (Provider.WITHINGS, settings.webhook_withings, {
+                "address": f"{base}/withings/{settings.webhook_withings}"}),
+            (Provider.GOOGLE_HEALTH, settings.webhook_google_health, {
+                "address": f"{base}/google_health",
+                "authorization": settings.webhook_google_health})):
+        if secret:
+            _call("PUT", f"{root}/sandbox/webhooks", json={"provider": provider, **place})
+
+
+def google_keyset(root: str) -> bytes:
+    """The public keyset that the sandbox's Google signs webhooks by; new with each start."""
+    return _call("GET", f"{root}/google_health/webhooks/webhooks_public_keyset.json").content
+
+
+def ping(root: str, provider: str, subject_id: str) -> list[int]:
+    """Have the vendor tell that this patient has something new; the HTTP status of each answer."""
+    answers: list[int] = _call("POST", f"{root}/sandbox/ping", json={
+        "provider": provider, "subject_id": subject_id}).json()["answers"]
+    return answers
 
 
 def consent(request: AuthorisationRequest) -> str:

@@ -12,8 +12,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from secrets import token_urlsafe
 
 from providers.catalogue import CATALOGUE
+from providers.observation import Provider
 from registry.database import create_database
 from vitalcast.airflow import AirflowClient, AirflowPlace
 from vitalcast.dataset import Dataset
@@ -23,7 +25,9 @@ from vitalcast.keys import Keys, load_keys
 from vitalcast.local_database import database_server
 from vitalcast.model_config import ModelConfig
 from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
+from vitalcast.sandbox_admin import google_keyset, send_webhooks_to
 from vitalcast.settings import Settings
+from vitalcast.wiring import client_of
 
 DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
 CONFIG_VARIABLE = "vitalcast_model_config"
@@ -67,9 +71,11 @@ def running_stack(
         supervisor = stack.enter_context(Supervisor(settings.home / "logs"))
         step("sandbox vendors")
         sandbox_url = _start_sandbox(supervisor, settings.home, dataset, cycle)
-        local = _local_settings(settings, keys, database_url, sandbox_url)
+        local = _with_webhooks(_local_settings(settings, keys, database_url, sandbox_url))
         step("API and doctor's page")
         api_url = _start_api(supervisor, local)
+        local = local.model_copy(update={"webhook_url": api_url})
+        send_webhooks_to(sandbox_url, local)
         step("Airflow: metadata")
         airflow = _airflow_place(local, keys)
         run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
@@ -106,6 +112,16 @@ def _local_settings(
         "token_keys": settings.token_keys or keys.token_key,
         "rate_limits": settings.rate_limits or unlimited,
     })
+
+
+def _with_webhooks(settings: Settings) -> Settings:
+    """Webhooks of the sandbox's vendors: secrets and keyset are new with each start."""
+    keyset = settings.home / "sandbox-keyset.json"
+    keyset.write_bytes(google_keyset(settings.sandbox_url))
+    return settings.model_copy(update={
+        "webhook_withings": token_urlsafe(24), "webhook_oura_token": token_urlsafe(24),
+        "webhook_oura": client_of(settings, Provider.OURA)[1],
+        "webhook_google_health": token_urlsafe(24), "webhook_google_health_keyset": str(keyset)})
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from providers.observation import Provider
 from providers.sandbox.exchange import Answer, Call, Dialect, Handler, data_endpoint, token_endpoint
+from providers.sandbox.notices import oura_account
 from providers.sandbox.oauth import (
     authorise_endpoint,
     grant_refused,
@@ -236,7 +237,7 @@ def _daily_readiness(call: Call) -> Iterator[Row]:
 
 def _personal_info(call: Call) -> Answer:
     """The account's id alone: the sandbox knows neither weight nor address."""
-    return Answer(body={"id": _id(call, "account", 0)})
+    return Answer(body={"id": oura_account(call.subject)})
 
 
 def routes(world: World) -> list[Route]:

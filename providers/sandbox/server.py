@@ -12,7 +12,15 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from providers.sandbox import SandboxError, admin, google_health, oura, subscriptions, withings
+from providers.sandbox import (
+    SandboxError,
+    admin,
+    google_health,
+    notices,
+    oura,
+    subscriptions,
+    withings,
+)
 from providers.sandbox.world import World
 
 HOST = "127.0.0.1"
@@ -25,8 +33,10 @@ def create_app(world: World) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     for vendor in (withings, google_health, oura):
         app.router.routes.extend(vendor.routes(world))
-    app.router.routes.extend(subscriptions.routes(world, {}))
+    board = notices.Switchboard()
+    app.router.routes.extend(subscriptions.routes(world, board.subscriptions))
     app.include_router(admin.router(world))
+    app.include_router(notices.router(world, board))
     return app
 
 

@@ -26,7 +26,7 @@ LASTS_S = 90 * DAY_S
 """How long one lasts; the vendor documents no figure."""
 
 _PATH = f"/{Provider.OURA}/v2/webhook/subscription"
-_TIMEOUT_S = 10
+_TIMEOUT_S = 30
 _EVENTS = frozenset({"create", "update", "delete"})
 _TYPES = frozenset({
     "tag", "enhanced_tag", "workout", "session", "sleep", "daily_sleep", "daily_readiness",

@@ -21,6 +21,7 @@ from vitalcast.dataset import open_dataset
 from vitalcast.follow import follow, start_cycle
 from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
 from vitalcast.jobs.overview import show_patients
+from vitalcast.jobs.subscribe import subscribe
 from vitalcast.report import save_report
 from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
@@ -116,6 +117,7 @@ def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None
     system = open_system(stack.settings)
     progress.step("patients give their consent at the sandbox vendors")
     patients = enrol_sandbox(system, stack.sandbox_url, stack.keys)
+    subscribe(system)
     progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {patients} patients, by Airflow")
 
     def tell(state: str) -> None:
@@ -146,6 +148,8 @@ def _addresses(stack: RunningStack, progress: Progress) -> None:
         f"doctor's page   {stack.api_url}/          {DOCTOR} / {keys.doctor_password}",
         f"API             {stack.api_url}/docs      {OPERATOR} / {keys.operator_password}",
         f"Airflow         {stack.airflow.url}/      {AIRFLOW_USER} / {keys.airflow_password}",
+        f"sandbox vendors {stack.sandbox_url}       send a webhook: vitalcast sandbox ping VENDOR "
+        f"PATIENT --at {stack.sandbox_url}",
         "Ctrl-C stops everything.",
     ):
         progress.step(line)

@@ -1,4 +1,4 @@
-"""`vitalcast sandbox faults | arm | mend`: what the sandbox vendors do wrong, and when it ends."""
+"""`vitalcast sandbox faults | arm | mend | ping`: what the sandbox vendors do on request."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -17,12 +17,15 @@ class Action(StrEnum):
     FAULTS = "faults"
     ARM = "arm"
     MEND = "mend"
+    PING = "ping"
 
 
 def sandbox(
     action: Annotated[Action, typer.Argument(
-        help="faults: those active; arm: one more; mend: remove one or all")],
-    kind: Annotated[str | None, typer.Argument(help="arm: its name in docs/sandbox.md")] = None,
+        help="faults: those active; arm: one more; mend: remove one or all; ping: send a webhook")],
+    kind: Annotated[str | None, typer.Argument(
+        help="arm: its name in docs/sandbox.md; ping: the vendor")] = None,
+    who: Annotated[str | None, typer.Argument(help="ping: the patient")] = None,
     at: Annotated[str, typer.Option(
         help="the sandbox's address; default: VITALCAST_SANDBOX_URL")] = "",
     provider: Annotated[str | None, typer.Option(help="arm: this vendor alone")] = None,
@@ -39,11 +42,13 @@ def sandbox(
     fault: Annotated[int | None, typer.Option(help="mend: this one alone")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the sandbox vendors fail on purpose, to see what the system makes of it.
+    """Make the sandbox vendors fail on purpose, or send webhooks, to see what the system makes of
+    it.
 
-    Example: vitalcast sandbox arm http_429 --at http://127.0.0.1:8099 --provider oura --times 2
+    Examples: vitalcast sandbox arm http_429 --at http://127.0.0.1:8099 --provider oura --times 2;
+    vitalcast sandbox ping withings demo-01 --at http://127.0.0.1:8099
     """
-    from vitalcast.sandbox_admin import arm, armed, disarm
+    from vitalcast.sandbox_admin import arm, disarm
 
     root = (at or load_settings().sandbox_url).rstrip("/")
     if not root:
@@ -52,12 +57,29 @@ def sandbox(
     if action is Action.MEND:
         _print({"removed": disarm(root, fault)}, as_json)
         return
+    if action is Action.PING:
+        _ping(root, kind, who, as_json)
+        return
     if action is Action.ARM:
         if kind is None:
             raise UserError("name the fault: vitalcast sandbox arm http_500; docs/sandbox.md lists "
                             "them all")
         arm(root, kind, provider=provider, subject_id=patient, resource=resource, times=times,
             after=after, seconds=seconds, retry_after=retry_after)
+    _active(root, as_json)
+
+
+def _ping(root: str, vendor: str | None, patient: str | None, as_json: bool) -> None:
+    from vitalcast.sandbox_admin import ping
+
+    if vendor is None or patient is None:
+        raise UserError("say whose vendor tells: vitalcast sandbox ping withings PATIENT")
+    _print({"answers": ping(root, vendor, patient)}, as_json)
+
+
+def _active(root: str, as_json: bool) -> None:
+    from vitalcast.sandbox_admin import armed
+
     active = armed(root)
     if as_json:
         typer.echo(orjson.dumps(active).decode())
