@@ -40,7 +40,7 @@ def playbook(home: Path, secrets: Mapping[str, str], *arguments: str,
     inventory.write_text(yaml.safe_dump({"vitalcast": {"hosts": {"here": {
         "ansible_connection": "local", "ansible_become": False,
         "ansible_python_interpreter": sys.executable, **secrets}}}}))
-    return ansible("ansible-playbook", "-i", str(inventory), "site.yml", "--tags", "none",
+    return ansible("ansible-playbook", "-i", str(inventory), "site.yml", "--tags", "secrets",
                    *arguments, home=home)
 
 
@@ -167,8 +167,10 @@ def test_units_run_without_rights_and_everything_listens_on_loopback() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(2400)
 @pytest.mark.skipif(os.environ.get("VITALCAST_LONG") != "1", reason="VITALCAST_LONG=1 runs it")
-def test_a_clean_host_comes_to_health_and_the_second_run_changes_nothing() -> None:
-    done = subprocess.run([sys.executable, str(ROOT / "tools/ansible-try")], text=True,
+@pytest.mark.parametrize("how", [(), ("--systemd",)], ids=["without-systemd", "with-systemd"])
+def test_a_clean_host_comes_to_health_and_the_second_run_changes_nothing(
+        how: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, str(ROOT / "tools/ansible-try"), *how], text=True,
                           capture_output=True, check=False)
     if done.returncode == 3:
         pytest.skip(done.stderr)
