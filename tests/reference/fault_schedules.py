@@ -4,10 +4,10 @@ import multiprocessing
 import os
 import random
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import event, text
@@ -182,13 +182,22 @@ def _prepared() -> multiprocessing.context.ForkServerContext:
 
 def ingest_killed(given: Settings, hour: datetime, statement: int) -> None:
     """Ingest in a process of its own that SIGKILLs itself before its n-th statement, if any."""
-    child = _prepared().Process(target=_dying, args=(given, hour, statement))
+    killed_before(statement, partial(ingest, cycle=hour, shard="1/1"), given)
+
+
+def killed_before(statement: int, job: Callable[[System], object], given: Settings) -> bool:
+    """Run a job in a process of its own that SIGKILLs itself before its n-th statement or commit.
+
+    False where it came to its end before.
+    """
+    child = _prepared().Process(target=_dying, args=(given, job, statement))
     child.start()
     child.join(60)
-    assert child.exitcode in (0, -signal.SIGKILL), f"ingest ended with {child.exitcode}"
+    assert child.exitcode in (0, -signal.SIGKILL), f"the job ended with {child.exitcode}"
+    return child.exitcode != 0
 
 
-def _dying(given: Settings, hour: datetime, statement: int) -> None:
+def _dying(given: Settings, job: Callable[[System], object], statement: int) -> None:
     engine = open_engine(given.database_url)
     left = iter(range(statement, 0, -1))
 
@@ -198,7 +207,7 @@ def _dying(given: Settings, hour: datetime, statement: int) -> None:
 
     event.listen(engine, "before_cursor_execute", count)
     event.listen(engine, "commit", count)
-    ingest(_system(given, engine), cycle=hour, shard="1/1")
+    job(_system(given, engine))
 
 
 def seeds(count: int, first: str | None) -> Iterable[int]:
