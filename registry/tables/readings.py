@@ -62,7 +62,6 @@ observations = Table(
     Index("ix_observations_nights", "patient_id", "vital", "effective_start",
           postgresql_include=["value", "quality", "statistic"],
           postgresql_where=text("granularity IN ('night', 'day')")),
-    Index("ix_observations_fetched_at", "fetched_at", postgresql_using="brin"),
     # Readings are stored in the order they arrive: a few pages of a hundred bytes tell where.
     Index("ix_observations_arrival", "fetched_at", postgresql_using="brin"),
 )

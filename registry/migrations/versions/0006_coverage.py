@@ -21,9 +21,6 @@ def upgrade() -> None:
     op.add_column("forecasts", sa.Column(
         "coverage", sa.JSON(), nullable=True,
         comment="at the cutoff: state of the last hour, since when, why, shares of the window"))
-    # Tells late readings without a look at all of them; made of the order of arrival, it is tiny.
-    op.create_index("ix_observations_fetched_at", "observations", ["fetched_at"],
-                    postgresql_using="brin")
 
 
 def _days() -> None:
@@ -86,7 +83,6 @@ def _signals() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_observations_fetched_at", "observations")
     op.drop_column("forecasts", "coverage")
     for name in ("device_syncs", "wear_days", "coverage_revisions", "coverage"):
         op.drop_table(name)
