@@ -44,7 +44,7 @@ from providers.withings_pages import parse_getmeas
 from registry.database import Connection, Engine, open_engine, raw_cursor, transaction
 from registry.observations import save_fetch
 from registry.patients import Patient, save_patients
-from registry.quality import check_pages
+from registry.quality import check_saved
 from vitalcast.memory import collector_paused
 
 END = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -139,8 +139,8 @@ def ingest(conn: Connection, recording: Recording, *, checked: bool = False) -> 
         conn, connection_id=recording.connection_id, patient_id=recording.patient_id,
         provider=recording.provider, resource=result.resource, cycle=END, window_start=START,
         result=result)
-    if checked:
-        check_pages(conn, recording.patient_id, result.pages)
+    if checked and saved.written:
+        check_saved(conn, saved.written)
     return saved.inserted
 
 

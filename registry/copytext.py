@@ -22,6 +22,13 @@ def copy_text(value: str | None) -> str:
     return value.translate(_ESCAPES).replace("\0", "\ufffd")
 
 
+def stored_text(value: str) -> str:
+    """How a text reads once it is stored: see `copy_text`; a lone surrogate has no UTF-8."""
+    if value.isprintable():
+        return value
+    return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 def copy_bytes(value: bytes) -> str:
     """A bytea column."""
     return rf"\\x{value.hex()}"

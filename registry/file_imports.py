@@ -5,6 +5,7 @@ no API is linked. What the file says of its owner is kept with the first file: a
 another account, or an account that is another patient's, is refused.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -100,19 +101,24 @@ def save_items(
     patient_id: str, connection_id: str,
 ) -> tuple[Saved, int]:
     """Store readings and refusals as they come; what became of them, and the refusals' number."""
-    inserted = revised = unchanged = refused = 0
+    counts: Counter[str] = Counter()
     for chunk in _chunks(items):
-        observations = [one for one in chunk if isinstance(one, Observation)]
-        refusals = [one for one in chunk if isinstance(one, Refusal)]
-        page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
-        saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
-                           connection_id=connection_id,
-                           parser_version=PARSER_VERSIONS[source.provider])
-        save_refusals(conn, ((source.sha256, one) for one in refusals),
-                      connection_id=connection_id)
-        inserted, revised = inserted + saved.inserted, revised + saved.revised
-        unchanged, refused = unchanged + saved.unchanged, refused + len(refusals)
-    return Saved(inserted=inserted, revised=revised, unchanged=unchanged), refused
+        counts += _save_chunk(conn, chunk, source, patient_id, connection_id)
+    return Saved(inserted=counts["inserted"], revised=counts["revised"],
+                 unchanged=counts["unchanged"]), counts["refused"]
+
+
+def _save_chunk(conn: Connection, chunk: list[Observation | Refusal], source: SourceFile,
+                patient_id: str, connection_id: str) -> Counter[str]:
+    observations = [one for one in chunk if isinstance(one, Observation)]
+    refusals = [one for one in chunk if isinstance(one, Refusal)]
+    page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
+    saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
+                       connection_id=connection_id,
+                       parser_version=PARSER_VERSIONS[source.provider])
+    save_refusals(conn, ((source.sha256, one) for one in refusals), connection_id=connection_id)
+    return Counter(inserted=saved.inserted, revised=saved.revised, unchanged=saved.unchanged,
+                   refused=len(refusals))
 
 
 def _chunks(

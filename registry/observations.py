@@ -7,12 +7,13 @@ replaced version goes to `observation_revisions`. The same fetch twice changes n
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from clinical.vitals import Vital
 from providers.observation import Observation, Provider, utc_text
 from registry.connections import lock_connection
 from registry.copytext import NULL, copy_bytes, copy_text, copy_text_array
@@ -78,7 +79,8 @@ WITH replaced AS (
 UPDATE observations o
 SET ({_COLUMNS}, fetched_at) = ROW ({_prefixed("i", _COLUMNS)}, clock_timestamp())
 FROM incoming i JOIN replaced ON replaced.key = i.key
-WHERE o.key = i.key"""  # noqa: S608 -- constants of this file
+WHERE o.key = i.key
+RETURNING o.vital, o.effective_start"""  # noqa: S608 -- constants of this file
 
 # A complete fetch stays on record when its cycle is run again and the vendor fails this time.
 _LEDGER = """
@@ -107,12 +109,27 @@ Newest = dict[bytes, tuple[Observation, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was inserted of a link's readings, and which stored ones were revised."""
+
+    patient_id: str
+    provider: Provider
+    connection_id: str
+    new: Newest
+    revised: Sequence[tuple[Vital, datetime]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What became of the observations of a fetch; duplicates within it count as unchanged."""
+    """What became of the observations of a fetch; duplicates within it count as unchanged.
+
+    `written` is for the checks on arrival; None where it is of several saves.
+    """
 
     inserted: int
     revised: int
     unchanged: int
+    written: Written | None = field(default=None, repr=False, compare=False)
 
 
 def save_fetch(
@@ -169,9 +186,13 @@ def save_pages(
                 yield _line(key, observation, owner, f"{sha256}\t{parser_version}")
 
     copy_in(conn, _COPY_NEW, lines(of_known=False))
-    revised = _revise(conn, lines(of_known=True)) if known else 0
+    revised = _revise(conn, lines(of_known=True)) if known else []
     inserted = len(newest) - len(known)
-    return Saved(inserted=inserted, revised=revised, unchanged=received - inserted - revised)
+    new = {key: one for key, one in newest.items() if key not in known} if known else newest
+    return Saved(
+        inserted=inserted, revised=len(revised), unchanged=received - inserted - len(revised),
+        written=Written(patient_id=patient_id, provider=provider, connection_id=connection_id,
+                        new=new, revised=revised))
 
 
 def _known(conn: Connection, newest: Newest, patient_id: str) -> set[bytes]:
@@ -190,13 +211,13 @@ def _known(conn: Connection, newest: Newest, patient_id: str) -> set[bytes]:
         return {bytes(key) for key, in cursor}
 
 
-def _revise(conn: Connection, lines: Iterable[str]) -> int:
-    """Let readings replace the stored ones that they supersede; how many did."""
+def _revise(conn: Connection, lines: Iterable[str]) -> list[tuple[Vital, datetime]]:
+    """Let readings replace the stored ones that they supersede; which ones, and when they begin."""
     with raw_cursor(conn) as cursor:
         cursor.execute(_INCOMING)
         copy_in(conn, _COPY_INCOMING, lines)
         cursor.execute(_REVISE)
-        return int(cursor.rowcount)
+        return [(Vital(name), start) for name, start in cursor]
 
 
 def _newest(

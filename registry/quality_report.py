@@ -16,8 +16,9 @@ from clinical.vitals import FORECAST_VITALS, Vital
 from providers.coverage import State
 from providers.quality import Readings, clock_shift
 from registry.database import Connection, raw_cursor
-from registry.quality import Checked, Loaded, Window, load, settle
+from registry.quality import Checked, settle
 from registry.quality_days import Days, Tallies, Tally, quantiles
+from registry.quality_loading import Loaded, Window, load
 
 DAY = timedelta(days=1)
 COMPARED = timedelta(days=2)
@@ -124,14 +125,14 @@ def check_clocks(conn: Connection, patients: Sequence[str], day: date) -> Checke
     checked = Checked()
     for patient, name in several:
         vital = Vital(name)
-        loaded = load(conn, Window(patient_id=patient, vitals=[vital], since=since,
-                                   until=days.until - timedelta(microseconds=1)))
-        found = {(bytes(one.keys[index]), Flag.CLOCK_SHIFT): reason
+        (loaded,) = load(conn, [Window(patient_id=patient, vitals=[vital], since=since,
+                                       until=days.until - timedelta(microseconds=1))])
+        found = {(one.keys[index], Flag.CLOCK_SHIFT): reason
                  for one in loaded for index, reason in _shifted(one)
                  if one.readings.times_us[index] >= days.since.timestamp() * 1e6}
         judged = Window(patient_id=patient, vitals=[vital], since=days.since,
                         until=days.until - timedelta(microseconds=1))
-        checked += settle(conn, judged, found, [Flag.CLOCK_SHIFT])
+        checked += settle(conn, [judged], found, [Flag.CLOCK_SHIFT])
     return checked
 
 

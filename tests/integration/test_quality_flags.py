@@ -57,18 +57,20 @@ SOME = st.builds(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(SOME, min_size=10, max_size=50),
-       cuts=st.lists(st.integers(1, 49), max_size=4))
+       cuts=st.lists(st.integers(1, 49), max_size=4), again=st.integers(0, 5),
+       read_back=st.integers(0, 3))
 def test_what_stands_at_the_end_does_not_depend_on_how_readings_came(
-        engine: Engine, drawn: list[Plain], cuts: list[int]) -> None:
+        engine: Engine, drawn: list[Plain], cuts: list[int], again: int, read_back: int) -> None:
     with transaction(engine) as conn:
         conn.execute(text("TRUNCATE observations, quality_flags"))
     named = [Plain(name=name, vital=one.vital, time=one.time, value=one.value,
                    platform=one.platform, device=one.device) for name, one in enumerate(drawn)]
     edges = sorted({0, *(cut for cut in cuts if cut < len(named)), len(named)})
-    for first, last in pairwise(edges):
+    for number, (first, last) in enumerate(pairwise(edges)):
         for platform in ("withings", "oura"):
-            part = [observed(one) for one in named[first:last] if one.platform == platform]
-            arrive(engine, part, platform=platform)
+            part = [observed(one) for one in named[max(0, first - again):last]
+                    if one.platform == platform]
+            arrive(engine, part, platform=platform, read_back=number == read_back)
     in_order = sorted(named, key=lambda one: (
         one.time, observed(one).key("p1", Provider(one.platform))))
     assert standing(engine) == flags(in_order)

@@ -22,7 +22,7 @@ from registry.events import record
 from registry.fetch_ledger import synced_before, troubled_fetches
 from registry.observations import save_fetch, watermark
 from registry.patients import patient_ids
-from registry.quality import check_pages
+from registry.quality import check_saved
 from registry.quarantine import hold_fetch
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
@@ -127,8 +127,7 @@ def _save(
                    parser_version=version)
         if result.status is not None:
             conclude(conn, connection, result.status)
-        flagged = (check_pages(conn, connection.patient_id, result.pages).raised
-                   if saved.inserted or saved.revised else 0)
+        flagged = check_saved(conn, saved.written).raised if saved.written else 0
     return Counter({
         result.outcome.value: 1, "inserted": saved.inserted, "revised": saved.revised,
         "unchanged": saved.unchanged, "refused": result.refused, "flagged": flagged})

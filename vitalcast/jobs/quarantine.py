@@ -20,7 +20,7 @@ from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
 from registry.observations import save_pages
 from registry.payloads import save_refusals
-from registry.quality import check_pages
+from registry.quality import check_arrivals, spans_of
 from registry.quarantine import (
     EVENT,
     OF_WEIGHT,
@@ -194,7 +194,7 @@ def _read_again(conn: Connection, one: Stored, *, by: str) -> Counter[str]:
     saved = save_pages(conn, [page], patient_id=one.patient_id, provider=one.provider,
                        connection_id=one.connection_id, parser_version=version)
     if saved.inserted or saved.revised:
-        check_pages(conn, one.patient_id, [page])
+        check_arrivals(conn, one.patient_id, spans_of(page.parsed.observations))
     forget_refusals(conn, one)
     save_refusals(conn, [(page.sha256, refusal) for refusal in page.parsed.refused],
                   connection_id=one.connection_id)
