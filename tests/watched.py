@@ -27,7 +27,7 @@ HISTORY_DAYS = 22
 """Drift is looked for in two weeks, beside the week before."""
 
 FAULTS: Mapping[int, Mapping[str, Any]] = {
-    6: {"kind": "changed_schema", "provider": "withings", "times": 1},
+    6: {"kind": "changed_schema", "provider": "withings", "resource": "/measure", "times": 1},
     1: {"kind": "http_500", "provider": "oura", "times": 12},
 }
 """What goes wrong at the vendors so many hours ago."""
