@@ -82,7 +82,8 @@ FROM incoming i JOIN replaced ON replaced.key = i.key
 WHERE o.key = i.key
 RETURNING o.vital, o.effective_start"""  # noqa: S608 -- constants of this file
 
-# A complete fetch stays on record when its cycle is run again and the vendor fails this time.
+# A complete fetch stays on record when its cycle is run again and the vendor fails this time. One
+# that brings no cursor read some late days alone: how far all was read is told by the one before.
 _LEDGER = """
 INSERT INTO fetches (connection_id, resource, cycle, window_start, outcome, reason, http_status,
                      pages, received, parsed, refused, cursor_after, last_sync, raw_hashes,
@@ -92,7 +93,8 @@ VALUES (:connection_id, :resource, :cycle, :window_start, :outcome, :reason, :ht
 ON CONFLICT (connection_id, resource, cycle) DO UPDATE SET
     window_start = excluded.window_start, outcome = excluded.outcome, reason = excluded.reason,
     http_status = excluded.http_status, pages = excluded.pages, received = excluded.received,
-    parsed = excluded.parsed, refused = excluded.refused, cursor_after = excluded.cursor_after,
+    parsed = excluded.parsed, refused = excluded.refused,
+    cursor_after = coalesce(excluded.cursor_after, fetches.cursor_after),
     last_sync = excluded.last_sync, raw_hashes = excluded.raw_hashes,
     duration_s = excluded.duration_s, finished_at = now()
 WHERE fetches.outcome <> 'complete' OR excluded.outcome = 'complete'"""

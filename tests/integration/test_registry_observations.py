@@ -254,6 +254,15 @@ def test_a_failure_does_not_take_a_complete_fetch_off_the_record(engine: Engine)
     assert rows(engine, "SELECT outcome, cursor_after FROM fetches") == [("complete", "a")]
 
 
+def test_a_fetch_of_late_days_alone_does_not_take_back_how_far_was_read(engine: Engine) -> None:
+    """What a webhook hints at is read without a watermark, after the cycle read all."""
+    save(engine, result(cursor_after="a"))
+    save(engine, result(page([reading(1)])))
+    assert rows(engine, "SELECT parsed, cursor_after FROM fetches") == [(1, "a")]
+    save(engine, result(cursor_after="b"))
+    assert rows(engine, "SELECT parsed, cursor_after FROM fetches") == [(0, "b")]
+
+
 @settings(max_examples=25, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(device=st.none() | st.text(), record=st.none() | st.text(st.characters()),

@@ -318,7 +318,7 @@ def test_a_late_hint_reads_back_to_where_it_points(place: Installation) -> None:
     assert process_webhooks(place.system, now=NOW)["inserted"] > 0
     back = min(one[3] for one in readings(place.system) if one not in kept)
     assert since <= back < since + timedelta(hours=1)
-    assert ("google_health", "heart-rate", "complete", True) in fetched(place)
+    assert ("google_health", "heart-rate", "complete", False) in fetched(place)     # ingest's
 
 
 def test_a_hint_waits_while_the_vendor_fails_and_is_given_up_after_a_day(
