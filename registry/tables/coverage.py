@@ -5,7 +5,6 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -13,7 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
-from registry.tables.base import NOW, UTCTime, metadata
+from registry.tables.base import NOW, UTCTime, metadata, ordered
 
 STATES = ("one byte an hour (get_byte(states, 0..23)): 0 not judged, 1 ok, 2 worn_no_reading, "
           "3 not_worn, 4 not_measured, 5 not_expected, 6 not_synced, 7 fetch_failed, "
@@ -32,7 +31,7 @@ coverage = Table(
     Column("computed_cycle", UTCTime, nullable=False,
            comment="the cycle that wrote this last; hours from it on are not judged"),
     PrimaryKeyConstraint("patient_id", "vital", "day"),
-    Index("ix_coverage_day", "day", postgresql_using="brin"),
+    ordered("ix_coverage_day", "day"),
     comment="what is known now about each hour of a day; forecasts.coverage keeps it as of then",
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy import (
     Text,
 )
 
-from registry.tables.base import NOW, UTCTime, metadata
+from registry.tables.base import NOW, UTCTime, metadata, ordered
 
 model_configs = Table(
     "model_configs", metadata,
@@ -71,7 +71,7 @@ fits = Table(
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
     Column("made_by", Text, comment="search or refit; null where nothing was fitted"),
     PrimaryKeyConstraint("patient_id", "vital", "member", "cutoff"),
-    Index("ix_fits_cutoff", "cutoff", postgresql_using="brin"),
+    ordered("ix_fits_cutoff", "cutoff"),
 )
 
 series_statistics = Table(

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from registry.tables.base import NOW, UTCTime, metadata
+from registry.tables.base import NOW, UTCTime, metadata, ordered
 
 raw_payloads = Table(
     "raw_payloads", metadata,
@@ -62,8 +62,7 @@ observations = Table(
     Index("ix_observations_nights", "patient_id", "vital", "effective_start",
           postgresql_include=["value", "quality", "statistic"],
           postgresql_where=text("granularity IN ('night', 'day')")),
-    # Readings are stored in the order they arrive: a few pages of a hundred bytes tell where.
-    Index("ix_observations_arrival", "fetched_at", postgresql_using="brin"),
+    ordered("ix_observations_arrival", "fetched_at"),
 )
 
 observation_revisions = Table(
@@ -73,6 +72,6 @@ observation_revisions = Table(
     Column("fetched_at", UTCTime, nullable=False),
     Column("replaced_at", UTCTime, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("key", "fetched_at"),
-    Index("ix_observation_revisions_arrival", "fetched_at", postgresql_using="brin"),
+    ordered("ix_observation_revisions_arrival", "fetched_at"),
     comment="what an observation said before the vendor revised it",
 )

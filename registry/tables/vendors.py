@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from registry.tables.base import NOW, UTCTime, metadata
+from registry.tables.base import NOW, UTCTime, metadata, ordered
 
 connections = Table(
     "connections", metadata,
@@ -83,7 +83,7 @@ fetches = Table(
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
     Column("duration_s", Double),
     PrimaryKeyConstraint("connection_id", "resource", "cycle"),
-    Index("ix_fetches_cycle", "cycle", postgresql_using="brin"),
+    ordered("ix_fetches_cycle", "cycle"),
     comment="fetch ledger; the watermark is the newest complete row before a cycle",
 )
 
