@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     webhook_garmin: Annotated[str, Field(
         default="", repr=False,
         description="last part of the address that Garmin pushes to; empty = none come")]
+    garmin_hosts: Annotated[str, Field(
+        default="*.garmin.com",
+        description="hosts, comma-separated, that Garmin's pings may point to")]
     webhook_url: Annotated[str, Field(
         default="", description="root of the API as vendors reach it, as https://vitals.example; "
                                 "empty = no webhook is subscribed to")]
@@ -136,6 +139,11 @@ class Settings(BaseSettings):
         description="where alerts say that docs/runbook.md is to be found")]
     token_minutes: Annotated[int, Field(
         default=60, ge=1, le=1440, description="how long an API login lasts")]
+
+    @property
+    def ping_hosts(self) -> list[str]:
+        """Hosts and origins that Garmin's pings may point to."""
+        return [one.strip().lower() for one in self.garmin_hosts.split(",") if one.strip()]
 
     @cached_property
     def fit_workers(self) -> int:

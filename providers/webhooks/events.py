@@ -1,15 +1,15 @@
 """What a verified webhook says: accounts to fetch from, readings that came along, who left.
 
 A body may tell of several accounts (Garmin sends many in one); each is a part of its own, so that
-what is stored of a patient holds nobody else. An address in a body is never followed: of Garmin's
-pings (`callbackURL`) only the host is looked at, to say why it is refused.
+what is stored of a patient holds nobody else. An address in a body (Garmin's `callbackURL`) is only
+told here; `providers.webhooks.pings` says whether it may be asked.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 
@@ -17,8 +17,6 @@ from providers.checks import OddError, at_epoch, text_or_none
 from providers.observation import Provider
 
 JsonObject = dict[str, Any]
-
-GARMIN_HOSTS = ("apis.garmin.com", "healthapi.garmin.com")
 
 DAY = timedelta(days=1)
 
@@ -48,13 +46,23 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """Readings of one account that wait at an address, which may be anybody's: a list named `name`.
+    The address holds a token."""
+
+    account: str
+    name: str
+    address: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
     """The account's owner took the permission back."""
 
     account: str
 
 
-Part = Hint | Push | Gone
+Part = Hint | Push | Pull | Gone
 
 # Categories of Withings' notifications that tell of vitals; 46 is the end of a link, and of all.
 _WITHINGS: dict[str, tuple[str, ...] | None] = {
@@ -117,33 +125,23 @@ def _oura(body: bytes) -> Iterator[Part]:
 def _garmin(body: bytes) -> Iterator[Part]:
     document = _json(body)
     accounts: dict[str, dict[str, list[JsonObject]]] = {}
+    pulls: list[Pull] = []
     for name, records in document.items():
         for record in _list(records, name):
             record = _object(record, name)
-            _refuse_ping(record)
-            accounts.setdefault(_named(record, "userId"), {}).setdefault(name, []).append(record)
+            account = _named(record, "userId")
+            if "callbackURL" in record:
+                pulls.append(Pull(account=account, name=name, address=str(record["callbackURL"])))
+            else:
+                accounts.setdefault(account, {}).setdefault(name, []).append(record)
+    yield from pulls
     for account, lists in accounts.items():
         gone = lists.pop("deregistrations", None)
         if lists:
-            alone = len(accounts) == 1 and not gone
+            alone = len(accounts) == 1 and not gone and not pulls
             yield Push(account=account, body=_own(body, lists, alone=alone))
         if gone:
             yield Gone(account=account)
-
-
-def _refuse_ping(record: JsonObject) -> None:
-    """EventRefused for a record that points to its readings instead of bringing them."""
-    if "callbackURL" not in record:
-        return
-    try:
-        address = urlsplit(str(record["callbackURL"]))
-        garmins = address.scheme == "https" and address.hostname in GARMIN_HOSTS \
-            and address.port in (None, 443) and address.username is None
-    except ValueError:
-        garmins = False
-    if not garmins:
-        raise EventRefused("a ping whose address is not Garmin's: it was not asked")
-    raise EventRefused("a ping: choose push delivery of this summary in Garmin's developer portal")
 
 
 def _terra(body: bytes) -> Iterator[Part]:

@@ -151,7 +151,7 @@ class Life:
         link_account(self.place.system, provider=Provider.GARMIN, account=f"{PERSON}-garmin",
                      patient_id=NAMES[Provider.OURA])
         ping = {"dailies": [{"userId": f"{PERSON}-garmin", "callbackURL":
-                             f"https://apis.garmin.com/x?token={SECRET}"}]}
+                             f"{self.vendors}/x?token={SECRET}"}]}
         push = {"bodyTemps": [], "dailies": [{
             "userId": f"{PERSON}-garmin", "summaryId": f"{PERSON}-1",
             "startTimeInSeconds": 1795000000, "startTimeOffsetInSeconds": 0,
@@ -167,7 +167,9 @@ class Life:
         assert self.send(f"withings/{DOOR.withings}", b"userid=" + PERSON.encode()) == 204
         assert self.door.get("/v1/webhooks/oura", params={
             "verification_token": f"wrong-{SECRET}", "challenge": SECRET}).status_code == 401
-        told = process_webhooks(self.place.system)
+        place = self.place.system
+        told = process_webhooks(replace(place, settings=place.settings.model_copy(
+            update={"garmin_hosts": self.vendors})))
         assert told["events"] == 4
 
     def send(self, address: str, body: bytes, headers: dict[str, str] | None = None) -> int:

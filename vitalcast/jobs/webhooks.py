@@ -1,24 +1,28 @@
 """Webhooks: fetch what vendors hint at, store what they push, in the order it came.
 
-A push is one transaction: payload, observations, refusals and the event's end. A hint becomes a
+A push is one transaction: payload, observations, refusals and the event's end. A ping is one, too:
+its address is asked before the transaction and stored as if it had been pushed. A hint becomes a
 fetch of the account's link, as in `ingest`, one for all hints of a run; the event ends when the
 ledger says how it went. A run that dies anywhere finds the same events and leaves the same rows.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
+import orjson
+
+from providers.errors import ProviderError
 from providers.fetching import TRAILING_REREAD, Outcome
 from providers.imports import FORMATS, Importer, Owner
 from providers.imports.reading import FileRefused
 from providers.observation import Observation, Provider, Refusal
 from providers.stored import PUSHED
 from providers.versions import PARSER_VERSIONS
-from providers.webhooks import EventRefused, Gone, Hint, Part, Push, read_event
+from providers.webhooks import EventRefused, Gone, Hint, Part, Pull, Push, read_event
 from registry.connections import (
     Connection,
     linked_accounts,
@@ -71,6 +75,22 @@ class _Asked:
     events: list[tuple[str, datetime]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ping:
+    """What an event points to, of accounts that are linked."""
+
+    received_at: datetime
+    pulls: Sequence[Pull]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Todo:
+    """What events leave to be asked: hints by link, pings by event."""
+
+    asked: dict[str, _Asked] = field(default_factory=dict)
+    pings: dict[str, _Ping] = field(default_factory=dict)
+
+
 def process_webhooks(system: System, *, now: datetime | None = None,
                      again: bool = False) -> Figures:
     """Process every event that is due; figures: events by fate, fetches, rows by fate.
@@ -88,10 +108,12 @@ def process_webhooks(system: System, *, now: datetime | None = None,
     system.breakers.clear()
     hour = last_full_hour(now)
     with run(system.engine, job="webhooks", cycle=hour, shard="1/1") as told:
-        asked: dict[str, _Asked] = {}
+        todo = _Todo()
         for key in waiting:
-            figures.update(_taken(system, key, asked, hour))
-        for one in asked.values():
+            figures.update(_taken(system, key, todo, hour))
+        for key, ping in todo.pings.items():
+            figures.update(_follow(system, key, ping, hour, now))
+        for one in todo.asked.values():
             figures.update(_fetch(system, one, hour, now))
         told.update(figures)
     return dict(figures)
@@ -118,36 +140,77 @@ def link_account(system: System, *, provider: Provider, account: str, patient_id
         return link
 
 
-def _taken(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -> Counter[str]:
+def _taken(system: System, key: str, todo: _Todo, hour: datetime,
+           pulled: Mapping[Pull, Push] | None = None) -> Counter[str]:
     """As `_take`; an event that our own code stumbles over is set aside and stops no other."""
     try:
-        return _take(system, key, asked, hour)
+        return _take(system, key, todo, hour, pulled or {})
     except _STUMBLES as error:
         with transaction(system.engine) as conn:
             mark_event(conn, key, "failed", fault_of(error).where)
         return Counter(events=1, failed=1)
 
 
-def _take(system: System, key: str, asked: dict[str, _Asked], hour: datetime) -> Counter[str]:
-    """Read one event: end it, or note in `asked` what it hints at."""
+def _take(system: System, key: str, todo: _Todo, hour: datetime,
+          pulled: Mapping[Pull, Push]) -> Counter[str]:
+    """Read one event: end it, or note in `todo` what it hints at or points to."""
     with transaction(system.engine) as conn, collector_paused():
         event = take_event(conn, key)
         if event is None:
             return Counter()
         try:
-            parts = read_event(event.provider, event.body)
-            pushed = {part.account: _parsed(event, part) for part in parts
-                      if isinstance(part, Push)}
+            parts = _parts(system, event, pulled)
+            pushed = {part: _parsed(event, part) for part in parts if isinstance(part, Push)}
         except (EventRefused, FileRefused) as refusal:
             mark_event(conn, key, "refused", str(refusal))
             return Counter(events=1, refused_events=1)
         links = linked_accounts(conn, event.provider, [part.account for part in parts])
+        pulls = [part for part in parts if isinstance(part, Pull) and part.account in links]
+        if pulls:
+            todo.pings[key] = _Ping(received_at=event.received_at, pulls=pulls)
+            return Counter()
         hints = [part for part in parts if isinstance(part, Hint) and part.account in links]
         for hint in hints:
-            if _note(asked, hint, links[hint.account], event, hour):
+            if _note(todo.asked, hint, links[hint.account], event, hour):
                 return Counter(events=1)
         counts = _store(conn, event, parts, pushed, links)
         return counts + _end(conn, event, parts, links)
+
+
+def _parts(system: System, event: Event, pulled: Mapping[Pull, Push]) -> list[Part]:
+    """What the event says, with what its addresses held in their place. EventRefused, FileRefused
+    for an address that is not the vendor's, or that holds what nobody reads."""
+    parts = read_event(event.provider, event.body)
+    for part in parts:
+        if isinstance(part, Pull) and part not in pulled:
+            from providers.webhooks.pings import require_allowed
+
+            require_allowed(part, system.settings.ping_hosts)
+            _parsed(event, Push(account=part.account, body=orjson.dumps({part.name: []})))
+    return [pulled.get(part, part) if isinstance(part, Pull) else part for part in parts]
+
+
+def _follow(system: System, key: str, ping: _Ping, hour: datetime,
+            now: datetime) -> Counter[str]:
+    """Ask the addresses of a ping, with no lock held, and store what they hold as pushed."""
+    from providers.webhooks.pings import follow
+
+    try:
+        pulled = {one: follow(one, system.settings.ping_hosts) for one in ping.pulls}
+    except (EventRefused, ProviderError) as error:
+        return _not_followed(system, key, ping, error, now)
+    return _taken(system, key, _Todo(), hour, pulled)
+
+
+def _not_followed(system: System, key: str, ping: _Ping, error: Exception,
+                  now: datetime) -> Counter[str]:
+    """End a ping that is refused or holds nothing; one whose address fails waits for a day."""
+    transient = isinstance(error, ProviderError) and error.transient
+    if transient and now - ping.received_at <= GIVE_UP:
+        return Counter(events=1, waiting=1)
+    with transaction(system.engine) as conn:
+        mark_event(conn, key, "failed" if transient else "refused", str(error))
+    return Counter({"events": 1, "failed" if transient else "refused_events": 1})
 
 
 def _parsed(event: Event, push: Push) -> Items:
@@ -170,7 +233,7 @@ def _note(asked: dict[str, _Asked], hint: Hint, link: Connection, event: Event,
     return True
 
 
-def _store(conn: Transaction, event: Event, parts: Sequence[Part], pushed: dict[str, Items],
+def _store(conn: Transaction, event: Event, parts: Sequence[Part], pushed: dict[Push, Items],
            links: dict[str, Connection]) -> Counter[str]:
     """Store what was pushed of the accounts that are linked, and end the links of who left."""
     counts: Counter[str] = Counter()
@@ -180,7 +243,7 @@ def _store(conn: Transaction, event: Event, parts: Sequence[Part], pushed: dict[
         if link is None:
             continue
         if isinstance(part, Push):
-            counts += _store_push(conn, event, part, pushed[part.account], link)
+            counts += _store_push(conn, event, part, pushed[part], link)
         elif isinstance(part, Gone):
             set_status(conn, link.connection_id, "revoked")
     return counts
