@@ -103,6 +103,19 @@ def read_panels(
     return panels_of(partial(_readings, conn), patients, vitals, start, end)
 
 
+def kept_out_hours(
+    conn: Connection, patients: Sequence[str], vitals: Sequence[str], start: datetime, hours: int,
+) -> npt.NDArray[np.bool_]:
+    """Hours from `start` on with a reading that a flag keeps out, (S, hours); the S series are
+    patient by patient, vital by vital in the orders given."""
+    found = np.zeros((len(patients) * len(vitals), hours), dtype=np.bool_)
+    rows = copied_rows(conn, _KEPT_OUT, {
+        "patients": list(patients), "vitals": [str(vital) for vital in vitals],
+        "count": len(vitals), "start": start, "end": start + hours * _HOUR})
+    found[rows["series"], _hour_of(rows, start)] = True
+    return found
+
+
 def panels_of(
     read: Callable[[dict[str, Any]], npt.NDArray[Any]], patients: Sequence[str],
     vitals: Sequence[str], start: datetime, end: datetime,
@@ -151,10 +164,9 @@ def _without(rows: npt.NDArray[Any], kept_out: npt.NDArray[Any]) -> npt.NDArray[
 
 def _summed(rows: npt.NDArray[Any], count: int, start: datetime, hours: int) -> dict[str, Any]:
     """Hours and figures of `count` series; figures of a series without readings mean nothing."""
-    since_us = int((start - _POSTGRES_EPOCH) / timedelta(microseconds=1))
     series, time_us = rows["series"].astype(np.int64), rows["time_us"].astype(np.int64)
     value = rows["value"].astype(np.float64)
-    cell = series * hours + (time_us - since_us) // _HOUR_US
+    cell = series * hours + _hour_of(rows, start)
     counts = np.bincount(cell, minlength=count * hours)
     order = _settled(cell, value, counts)
     series, time_us, value, cell = series[order], time_us[order], value[order], cell[order]
@@ -174,6 +186,13 @@ def _summed(rows: npt.NDArray[Any], count: int, start: datetime, hours: int) -> 
         "minimum": _extreme(np.minimum, series, value, np.inf, count),
         "maximum": _extreme(np.maximum, series, value, -np.inf, count),
     }
+
+
+def _hour_of(rows: npt.NDArray[Any], start: datetime) -> IntArray:
+    """How many full hours after `start` each row is."""
+    since_us = int((start - _POSTGRES_EPOCH) / timedelta(microseconds=1))
+    found: IntArray = (rows["time_us"].astype(np.int64) - since_us) // _HOUR_US
+    return found
 
 
 def _settled(cell: IntArray, value: FloatArray, counts: IntArray) -> IntArray | slice:

@@ -175,6 +175,26 @@ def test_the_same_hour_again_writes_nothing_and_an_older_one_takes_nothing_back(
 
 
 @pytest.mark.parametrize("gaps", [{}])
+def test_a_reading_that_cannot_be_is_a_reading_all_the_same(place: Installation) -> None:
+    """A flag keeps it out of forecasts; nobody is told that it was not taken."""
+    place.clock(CYCLE)
+    place.ingest()
+    hour = CYCLE - 2 * HOUR
+    with transaction(place.system.engine) as conn:
+        flagged = conn.execute(text("""
+            INSERT INTO quality_flags (key, flag, patient_id, vital, provider, effective_start,
+                value, keeps_out, reason)
+            SELECT key, 'out_of_range', patient_id, vital, provider, effective_start, value, true,
+                '' FROM observations WHERE effective_start >= :hour
+                AND effective_start < CAST(:hour AS timestamptz) + interval '1 hour'
+                AND vital = 'heart_rate'"""), {"hour": hour}).rowcount
+    assert flagged
+    cover(place)
+    for vendor in WHO:
+        assert told(place, vendor, "heart_rate", hour) == ("ok", None)
+
+
+@pytest.mark.parametrize("gaps", [{}])
 def test_readings_that_come_weeks_late_reopen_their_day(
     place: Installation, engine: Engine,
 ) -> None:

@@ -19,7 +19,7 @@ from providers.coverage import STATES, BoolArray, State, StateArray, classify
 from providers.coverage_facts import Facts, why
 from registry.coverage import Day, late_days, read_days, read_reasons, save_days
 from registry.database import Connection, transaction
-from registry.panels import HourlyPanel, read_panels
+from registry.panels import HourlyPanel, kept_out_hours, read_panels
 from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
@@ -131,7 +131,7 @@ def cover(conn: Connection, patients: Sequence[str], hour: datetime, span: timed
     `panels` are the readings of `span` before `hour`; whole days of it are judged.
     """
     window = Window(start=_next_midnight(hour - span), end=hour)
-    present = _present(patients, panels, window)
+    present = _present(conn, patients, panels, window)
     days = -(-window.hours // 24)
     stored, versions = read_days(conn, patients, VITALS, window.start.date(), days)
     anew = max(0, (_midnight(hour - JUDGED_ANEW) - window.start) // _DAY)
@@ -170,7 +170,7 @@ def _reopen(conn: Connection, patients: Sequence[str], first: date, end: datetim
             hour: datetime) -> int:
     window = Window(start=datetime(first.year, first.month, first.day, tzinfo=UTC), end=end)
     panels = read_panels(conn, patients, VITALS, window.start, window.end)
-    present = _present(patients, panels, window)
+    present = _present(conn, patients, panels, window)
     days = window.hours // 24
     stored, versions = read_days(conn, patients, VITALS, first, days)
     found = merged(stored.reshape(len(stored), -1), present, stored, versions, days)
@@ -264,16 +264,18 @@ def _days(conn: Connection, patients: Sequence[str], start: date, found: Merged,
 # --- readings ----------------------------------------------------------------------------------
 
 
-def _present(patients: Sequence[str], panels: Panels, window: Window) -> BoolArray:
-    """(S, n): hours with a reading."""
+def _present(conn: Connection, patients: Sequence[str], panels: Panels,
+             window: Window) -> BoolArray:
+    """(S, n): hours with a reading, of one that is kept out of forecasts too."""
     place = {name: row for row, name in enumerate(patients)}
-    found = np.zeros((len(patients), len(VITALS), window.hours), dtype=np.bool_)
+    found = kept_out_hours(conn, patients, VITALS, window.start, window.hours).reshape(
+        len(patients), len(VITALS), window.hours)
     for position, vital in enumerate(FORECAST_VITALS):
         if vital in panels:
             panel = panels[vital]
             first = (window.start - panel.start) // HOUR
             rows = [place[name] for name in panel.patients]
-            found[rows, position] = ~np.isnan(panel.y[:, first:first + window.hours])
+            found[rows, position] |= ~np.isnan(panel.y[:, first:first + window.hours])
     return found.reshape(-1, window.hours)
 
 
