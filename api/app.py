@@ -19,6 +19,7 @@ from api.pages.render import STATIC_FOLDER
 from api.routes import (
     connections,
     coverage,
+    cycles,
     drift,
     health,
     metrics,
@@ -78,7 +79,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.add_middleware(CountRequests, metrics=app.state.metrics)
     problems.install(app)
     for room in (health, metrics, session, patients, coverage, connections, webhooks, models,
-                 quarantine, drift, runs, quality, pages):
+                 quarantine, drift, runs, cycles, quality, pages):
         app.include_router(room.router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     return app

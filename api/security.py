@@ -151,7 +151,7 @@ Watcher = Annotated[Principal, Depends(
     Bearer(Role.OPERATOR, Role.SERVICE,
            refusal="runs are for operators and services: sign in as one"))]
 Operator = Annotated[Principal, Depends(
-    Bearer(Role.OPERATOR, refusal="what was not understood is for operators: sign in as one"))]
+    Bearer(Role.OPERATOR, refusal="this is for operators: sign in as one"))]
 
 
 async def linker(request: Request) -> Login:

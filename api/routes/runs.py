@@ -10,7 +10,7 @@ from api.pages import render
 from api.pages.runs import cycle_row, cycle_view
 from api.security import PageOperator, Readings
 from api.settings import ApiSettings
-from registry.cycles import CycleNotFound
+from registry.cycles import CycleNotFound, Cycles
 from vitalcast.cycle import parse_cycle
 from vitalcast.errors import UserError
 from vitalcast.explain import explain
@@ -24,7 +24,7 @@ def runs(
     limit: Annotated[int, Query(ge=1, le=500)] = 48,
 ) -> HTMLResponse:
     """The newest cycles, newest first."""
-    now = _now(request)
+    now = now_of(request)
     return render.page("runs.html", username=operator.username,
                        rows=[cycle_row(line, now) for line in readings.cycles.lines(limit)])
 
@@ -35,18 +35,21 @@ def run(
 ) -> HTMLResponse:
     """One cycle, by its hour or `latest`, beside the last good one."""
     cycles = readings.cycles
-    cycle = cycles.newest() if hour == "latest" else _hour(hour)
-    view = cycle_view(explain(cycles.compared(cycle), _now(request)))
+    view = cycle_view(explain(cycles.compared(cycle_named(cycles, hour)), now_of(request)))
     return render.page("run.html", username=operator.username, view=view)
 
 
-def _hour(text: str) -> datetime:
+def cycle_named(cycles: Cycles, name: str) -> datetime:
+    """The cycle of an hour, or `latest`. CycleNotFound."""
+    if name == "latest":
+        return cycles.newest()
     try:
-        return parse_cycle(text)
+        return parse_cycle(name)
     except UserError as error:
         raise CycleNotFound(f"{error}, or latest") from None
 
 
-def _now(request: Request) -> datetime:
+def now_of(request: Request) -> datetime:
+    """The clock that the application goes by."""
     settings: ApiSettings = request.app.state.settings
     return settings.clock()

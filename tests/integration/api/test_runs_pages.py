@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
+from api.answers import encode
+from api.routes.cycles import RunExplanationOut
 from api.security import COOKIE, Principal, Role
+from registry.cycles import Cycles
 from registry.database import transaction
 from registry.runs import run
-from tests.clinic import CYCLE, PASSWORD, PATIENTS
+from tests.answers import held_to, is_problem
+from tests.clinic import CYCLE, NOW, PASSWORD, PATIENTS
 from tests.serving import Client
+from vitalcast.explain import explain
 
 Browser = Callable[[str], Client]
 
@@ -59,6 +65,32 @@ def test_a_cycle_that_is_not_there_is_not_found(browser: Browser, hour: str) -> 
     answer = browser("operator").get(f"/runs/{hour}")
     assert answer.status_code == 404
     assert "latest" in answer.text
+
+
+def test_programs_are_told_the_same_as_the_page_and_the_command(
+        ward: Engine, operator: Client) -> None:
+    with pytest.raises(KeyError), run(ward, job="evaluate", cycle=CYCLE, shard="1/1"):
+        raise KeyError("ill")
+    found = [held_to(RunExplanationOut, operator.get(f"/v1/runs/{name}/explanation"))
+             for name in ("2026-11-20T14", "latest")]
+    assert found[0] == found[1]
+    told = explain(Cycles(ward).compared(CYCLE), NOW)
+    assert found[0] == orjson.loads(encode(told))
+    assert any("KeyError at" in one for one in found[0]["findings"]), found[0]["findings"]
+
+
+def test_the_explanation_is_for_operators(
+        doctor: Client, service: Client, anonymous: Client) -> None:
+    for hour in ("latest", "2026-11-20T14", "2020-01-01T00"):
+        path = f"/v1/runs/{hour}/explanation"
+        is_problem(doctor.get(path), 403, "not-allowed")
+        is_problem(service.get(path), 403, "not-allowed")
+        is_problem(anonymous.get(path), 401, "not-signed-in")
+
+
+@pytest.mark.parametrize("hour", ["2020-01-01T00", "yesterday", "2026-11-20T14:30", "nul%00"])
+def test_an_explanation_of_no_cycle_is_not_found(operator: Client, hour: str) -> None:
+    is_problem(operator.get(f"/v1/runs/{hour}/explanation"), 404, "cycle-not-found")
 
 
 def test_an_operator_begins_with_the_cycles(anonymous: Client) -> None:
