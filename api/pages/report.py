@@ -10,6 +10,7 @@ from api.pages.accuracy import AccuracyLine, accuracy_line
 from api.pages.entries import RECENT, EntryLine, entry_lines
 from api.pages.gaps import Gaps, gaps_of, legend
 from api.pages.making import Making, making
+from api.pages.remarks import Remarks, mark_kinds, remarks_of
 from api.pages.render import age, duration
 from api.pages.worklist import is_stale
 from api.schemas import ACCURACY_DAYS
@@ -93,6 +94,8 @@ class ReportView:
     charts: Mapping[str, Any]
     gaps: Mapping[str, Gaps]
     gap_kinds: tuple[tuple[str, str], ...]
+    remarks: Mapping[str, Remarks]
+    mark_kinds: tuple[tuple[bool, str], ...]
     intended_use: str
 
 
@@ -110,6 +113,8 @@ def report_view(
     scored = reading.accuracy(access, patient_id, VITALS, timedelta(days=ACCURACY_DAYS))
     gaps = _gaps(reading.coverage(access, patient_id, VITALS, (as_of - HISTORY).date(),
                                   as_of.date()), forecasts, as_of)
+    flagged = reading.quality.flagged_hours(access, patient_id, VITALS, as_of - HISTORY, as_of)
+    remarks = {vital: remarks_of(vital, flagged, as_of - HISTORY) for vital in VITALS}
     current = severity.current if severity else {}
     outlook = severity.outlook if severity else {}
     return ReportView(
@@ -125,7 +130,8 @@ def report_view(
         makings=_makings(reading, access, patient_id, forecasts, fresh),
         accuracy=tuple(accuracy_line(one) for one in scored), accuracy_days=ACCURACY_DAYS,
         entries=entry_lines(entries, place.cutoff), entry_days=RECENT.days,
-        charts=_charts(series, forecasts, as_of, gaps), gaps=gaps, gap_kinds=legend(gaps),
+        charts=_charts(series, forecasts, as_of, gaps, remarks), gaps=gaps,
+        gap_kinds=legend(gaps), remarks=remarks, mark_kinds=mark_kinds(remarks),
         intended_use=INTENDED_USE,
     )
 
@@ -212,7 +218,7 @@ def _gaps(days: Sequence[CoverageDay], forecasts: Sequence[Forecast],
 
 def _charts(
     series: Mapping[str, Sequence[Hour]], forecasts: Sequence[Forecast], as_of: datetime,
-    gaps: Mapping[str, Gaps],
+    gaps: Mapping[str, Gaps], remarks: Mapping[str, Remarks],
 ) -> dict[str, Any]:
     """The data block that `charts.js` draws: seconds since 1970 and values, null for a gap."""
     ahead = {forecast.vital: forecast for forecast in forecasts}
@@ -220,7 +226,8 @@ def _charts(
         "now": as_of.timestamp(),
         "vitals": [
             {**_chart(vital, series[vital], ahead.get(vital), gaps[vital].now),
-             "gaps": [[bar.at, bar.at + bar.hours, bar.words] for bar in gaps[vital].bars]}
+             "gaps": [[bar.at, bar.at + bar.hours, bar.words] for bar in gaps[vital].bars],
+             "flags": [[one.at, one.keeps_out, one.words] for one in remarks[vital].marks]}
             for vital in VITALS],
     }
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from api.app import create_app
 from api.settings import ApiSettings
-from tests.clinic import IN_CARE, LEVELS, MEMBERS, NOW, PASSWORD
+from registry.database import transaction
+from tests.clinic import CYCLE, HOUR, IN_CARE, LEVELS, MEMBERS, NOW, PASSWORD
 from tests.serving import served
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -23,6 +24,14 @@ INKED = """canvas => {
     let inked = 0;
     for (let i = 3; i < pixels.length; i += 4) inked += pixels[i] > 0;
     return inked;
+}"""
+COLOURED = """(canvas, [red, green, blue]) => {
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let found = 0;
+    for (let i = 0; i < pixels.length; i += 4) {
+        found += pixels[i] === red && pixels[i + 1] === green && pixels[i + 2] === blue;
+    }
+    return found;
 }"""
 
 
@@ -339,3 +348,48 @@ def test_a_gap_says_its_cause_where_the_chart_is_read(doctor: Page) -> None:
     plot.press("ArrowLeft")
     plot.press("ArrowRight")
     expect(chart.locator(".readout")).to_contain_text("no reading, not synced")
+
+
+@pytest.fixture
+def flagged(ward: Engine) -> Iterator[None]:
+    """Of one patient: a systolic pressure that cannot be, and two heart rates that look odd."""
+    with transaction(ward) as conn:
+        for vital, flag, since, reason in (
+                ("systolic_bp", "impossible_pair", 12, "124 over 130"),
+                ("heart_rate", "jump", 2, "up by 80 /min in 2 min")):
+            conn.execute(text("""
+                INSERT INTO quality_flags (key, flag, patient_id, vital, provider,
+                    effective_start, value, keeps_out, reason)
+                SELECT key, :flag, patient_id, vital, provider, effective_start, value,
+                    vital = 'systolic_bp', :reason
+                FROM observations WHERE patient_id = 'well' AND vital = :vital
+                  AND effective_start BETWEEN :since AND :cycle
+                ORDER BY effective_start LIMIT 2"""),
+                {"flag": flag, "vital": vital, "reason": reason, "cycle": CYCLE,
+                 "since": CYCLE - since * HOUR})
+    yield
+    with transaction(ward) as conn:
+        conn.execute(text("DELETE FROM quality_flags"))
+
+
+@pytest.mark.usefixtures("flagged")
+@pytest.mark.parametrize("form", ["", "/report.html"])
+def test_flagged_readings_are_marked_and_told_in_words(doctor: Page, form: str) -> None:
+    doctor.goto(f"/patients/well{form}")
+    pressure = doctor.locator("[data-vital=systolic_bp]")
+    expect(pressure.locator(".flag.kept-out")).to_contain_text(
+        "2 readings kept out: systolic not above diastolic, last in the hour from Fri 20 Nov")
+    rate = doctor.locator("[data-vital=heart_rate]")
+    expect(rate.locator(".flag")).to_have_text("2 readings flagged, but used: jump.")
+    expect(rate.locator(".flag.kept-out")).to_have_count(0)
+    keys = doctor.locator(".keys").filter(has=doctor.locator(".swatch-flag"))
+    expect(keys).to_contain_text("reading kept out")
+    expect(keys).to_contain_text("reading flagged, but used")
+    plot = rate.locator(".plot")
+    plot.focus()
+    plot.press("ArrowLeft")
+    expect(rate.locator(".readout")).to_contain_text("; jump: up by 80 /min in 2 min")
+    assert plot.locator("canvas").evaluate(COLOURED, [0xD9, 0xA3, 0xA0]) > 20
+    assert pressure.locator("canvas").evaluate(COLOURED, [0x8F, 0x1D, 0x17]) > 20
+    doctor.goto("/patients/ill")
+    expect(doctor.locator(".swatch-flag, .flag")).to_have_count(0)

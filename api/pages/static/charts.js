@@ -74,8 +74,31 @@
     ctx.restore();
   };
 
+  // Triangles on the axis: dark where a reading is kept out of the curve, light where it is in it.
+  const flagMarks = (flags) => (plot) => {
+    const { ctx, bbox } = plot;
+    const foot = bbox.top + bbox.height;
+    const size = 4 * devicePixelRatio;
+    ctx.save();
+    flags.forEach(([at, keptOut]) => {
+      const x = plot.valToPos(plot.data[0][at], "x", true);
+      ctx.fillStyle = colour(keptOut ? "--flag-kept-out" : "--flag");
+      ctx.beginPath();
+      ctx.moveTo(x - size, foot);
+      ctx.lineTo(x, foot - 2 * size);
+      ctx.lineTo(x + size, foot);
+      ctx.fill();
+    });
+    ctx.restore();
+  };
+
   const told = (chart, plot, index) => {
     if (index === null || index === undefined) return "";
+    const flag = chart.flags.find(([at]) => at === index);
+    return flag ? `${hourTold(chart, plot, index)}; ${flag[2]}` : hourTold(chart, plot, index);
+  };
+
+  const hourTold = (chart, plot, index) => {
     const value = (column) => plot.data[column][index];
     const show = (number) => number.toFixed(chart.digits);
     const when = clock.format(new Date((plot.data[0][index] - HOUR / 2) * 1000));
@@ -109,7 +132,8 @@
     const data = columns(chart);
     if (data.slice(1).every((column) => column.every((value) => value === null))) {
       target.classList.add("blank");
-      target.textContent = "No readings in these seven days.";
+      target.textContent = chart.flags.length ? "No reading of these seven days counts."
+        : "No readings in these seven days.";
       target.removeAttribute("role");
       target.removeAttribute("tabindex");
       return null;
@@ -131,7 +155,7 @@
       series: series(), bands: bands(),
       cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
       hooks: {
-        draw: [nowLine(now), (self) => align(figure, self)],
+        draw: [nowLine(now), flagMarks(chart.flags), (self) => align(figure, self)],
         setCursor: [(self) => { readout.textContent = told(chart, self, self.cursor.idx); }],
       },
     }, data, target);
