@@ -80,7 +80,7 @@ def facts(provider: Provider, vital: Vital, status: str, fetched: Sequence[Fetch
     devices    last sync by kind of device, empty where the vendor did not tell
     last_sync  the ledger's newest, for when the devices tell nothing
     """
-    polled = provider in CARRIED_BY
+    polled = is_polled(provider, status)
     read_until, beyond, word = _read(provider, vital, status, fetched) if polled \
         else (None, State.FETCH_FAILED, "")
     return Facts(
@@ -88,6 +88,11 @@ def facts(provider: Provider, vital: Vital, status: str, fetched: Sequence[Fetch
         delivery=Delivery.POLLED if polled else Delivery.PUSHED, read_until=read_until,
         read_from=min((one.read_from for one in fetched), default=None),
         beyond=beyond, word=word, last_sync=_last_sync(provider, vital, devices, last_sync))
+
+
+def is_polled(provider: Provider, status: str) -> bool:
+    """Whether the link is asked each cycle; one that came of files is not, whoever made them."""
+    return provider in CARRIED_BY and status != "file"
 
 
 def _how(provider: Provider, vital: Vital, devices: Mapping[str, object]) -> Coverage:

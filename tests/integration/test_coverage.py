@@ -214,6 +214,24 @@ def test_readings_that_come_weeks_late_reopen_their_day(
     assert reopen(place.system, "1/1", CYCLE, 14 * 24 * HOUR) == 0
 
 
+@pytest.mark.parametrize("gaps", [{}])
+def test_a_link_that_came_of_files_is_as_far_as_its_newest_reading(place: Installation) -> None:
+    """Nobody asks the vendor, so nobody has failed to."""
+    place.clock(CYCLE)
+    place.ingest()
+    with transaction(place.system.engine) as conn:
+        for link in ("fetches", "wear_days", "device_syncs"):
+            conn.execute(text(f"DELETE FROM {link}"))
+        conn.execute(text("UPDATE connections SET status = 'file'"))
+        conn.execute(text("DELETE FROM observations WHERE effective_start >= :hour"),
+                     {"hour": CYCLE - 25 * HOUR})
+    cover(place)
+    for vendor in WHO:
+        assert told(place, vendor, "heart_rate", CYCLE - 30 * HOUR)[0] == "ok"
+        state, why = told(place, vendor, "heart_rate", CYCLE - 4 * HOUR)
+        assert (state, "nothing newer has come" in str(why)) == ("not_synced", True)
+
+
 @pytest.mark.parametrize("gaps", [{"oura": (NEVER_SYNCED,)}])
 def test_a_forecast_that_is_not_there_names_the_cause(place: Installation) -> None:
     place.clock(CYCLE)

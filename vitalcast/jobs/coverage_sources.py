@@ -11,8 +11,8 @@ import numpy.typing as npt
 from clinical.vitals import FORECAST_VITALS
 from providers.checks import night_of
 from providers.coverage import ALWAYS_S, HOUR_S, NEVER_S, BoolArray, Delivery, Sources, place_of
-from providers.coverage_facts import Facts, facts
-from providers.measures import CARRIED_BY, WORN_BY, Coverage
+from providers.coverage_facts import Facts, facts, is_polled
+from providers.measures import WORN_BY, Coverage
 from registry.coverage import Link, read_hours, read_links, read_nights, read_wear
 from registry.database import Connection
 from registry.readings import civil_offsets
@@ -133,7 +133,7 @@ def _wear_places(link: Link) -> list[int]:
 
 def _sync_places(link: Link) -> list[int]:
     """Whatever a source that sends has sent; of one that is asked, a cuff tells of no watch."""
-    return [] if link.provider in CARRIED_BY else list(range(len(VITALS)))
+    return [] if is_polled(link.provider, link.status) else list(range(len(VITALS)))
 
 
 def _nights(

@@ -54,6 +54,13 @@ def test_a_resource_no_longer_asked_for_holds_nothing_back() -> None:
     assert found.read_until == NOW
 
 
+def test_a_link_that_came_of_files_was_never_to_be_asked() -> None:
+    found = facts(Provider.WITHINGS, Vital.HEART_RATE, "file", [], {}, None)
+    assert (found.delivery, found.read_until) == (Delivery.PUSHED, None)
+    assert why(State.NOT_SYNCED, found, found.vital) == \
+        "nothing newer has come from the Withings device"
+
+
 @pytest.mark.parametrize(("status", "state"), [
     ("active", State.FETCH_FAILED), ("revoked", State.NOT_ENTITLED),
     ("subscription_lapsed", State.NOT_ENTITLED), ("reauth_required", State.FETCH_FAILED)])
