@@ -1,4 +1,4 @@
-"""What the report says of a vital beside its curve: readings that checks flagged."""
+"""What the report says of a vital beside its curve: flagged readings, and changes that last."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,11 @@ from itertools import groupby
 from operator import attrgetter
 
 from api.coverage import HOUR
+from api.pages.render import moment
 from clinical.quality import LABELS, Flag
+from clinical.vitals import SPECS, Vital
 from registry.quality_reading import FlaggedHour
+from registry.views import Change
 
 MARKS = {True: "reading kept out", False: "reading flagged, but used"}
 
@@ -34,13 +37,18 @@ class FlagLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remarks:
-    """Of one vital. Marks of what is kept out stand last, so that they are drawn on top."""
+    """Of one vital. Marks of what is kept out stand last, so that they are drawn on top.
+
+    `changes` tell how the vital departed from what its models were trained on.
+    """
 
     marks: tuple[Mark, ...]
     flags: tuple[FlagLine, ...]
+    changes: tuple[str, ...]
 
 
-def remarks_of(vital: str, flagged: Iterable[FlaggedHour], start: datetime) -> Remarks:
+def remarks_of(vital: str, flagged: Iterable[FlaggedHour], changes: Iterable[Change],
+               start: datetime) -> Remarks:
     """The remarks on a vital, for a chart that begins at `start`; what is kept out first."""
     own = [one for one in flagged if one.vital == vital]
     by_hour = groupby(sorted(own, key=attrgetter("hour")), key=attrgetter("hour"))
@@ -48,13 +56,21 @@ def remarks_of(vital: str, flagged: Iterable[FlaggedHour], start: datetime) -> R
     return Remarks(
         marks=tuple(sorted((_mark(hour, list(several), start) for hour, several in by_hour),
                            key=lambda one: (one.keeps_out, one.at))),
-        flags=tuple(_line(list(several)) for _, several in by_flag))
+        flags=tuple(_line(list(several)) for _, several in by_flag),
+        changes=tuple(_since(one) for one in changes
+                      if one.vital == vital and one.closed_at is None))
 
 
 def mark_kinds(remarks: Mapping[str, Remarks]) -> tuple[tuple[bool, str], ...]:
     """(kept out, words) of the kinds of marks that any of the charts shows."""
     shown = {mark.keeps_out for one in remarks.values() for mark in one.marks}
     return tuple((keeps_out, said) for keeps_out, said in MARKS.items() if keeps_out in shown)
+
+
+def _since(one: Change) -> str:
+    """A change stands under its vital, whose name would be told twice."""
+    said = one.words.removeprefix(f"{SPECS[Vital(one.vital)].label}: ")
+    return f"Changed since {moment(one.began)}: {said}"
 
 
 def _kind(one: FlaggedHour) -> tuple[bool, str]:

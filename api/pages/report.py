@@ -114,7 +114,8 @@ def report_view(
     gaps = _gaps(reading.coverage(access, patient_id, VITALS, (as_of - HISTORY).date(),
                                   as_of.date()), forecasts, as_of)
     flagged = reading.quality.flagged_hours(access, patient_id, VITALS, as_of - HISTORY, as_of)
-    remarks = {vital: remarks_of(vital, flagged, as_of - HISTORY) for vital in VITALS}
+    changes = reading.changes(access, patient_id, timedelta())
+    remarks = {vital: remarks_of(vital, flagged, changes, as_of - HISTORY) for vital in VITALS}
     current = severity.current if severity else {}
     outlook = severity.outlook if severity else {}
     return ReportView(

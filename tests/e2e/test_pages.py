@@ -393,3 +393,25 @@ def test_flagged_readings_are_marked_and_told_in_words(doctor: Page, form: str) 
     assert pressure.locator("canvas").evaluate(COLOURED, [0x8F, 0x1D, 0x17]) > 20
     doctor.goto("/patients/ill")
     expect(doctor.locator(".swatch-flag, .flag")).to_have_count(0)
+
+
+@pytest.mark.parametrize("form", ["", "/report.html"])
+def test_a_change_that_lasts_is_told_under_its_chart(
+    doctor: Page, ward: Engine, form: str
+) -> None:
+    with transaction(ward) as conn:
+        conn.execute(text("""
+            INSERT INTO drift_events (patient_id, vital, kind, detected, began, score, threshold,
+                words, closed_at)
+            SELECT 'well', 'spo2', kind, :cycle, :began, 6, 5, 'Oxygen saturation: ' || kind,
+                CASE WHEN kind = 'gaps' THEN now() END
+            FROM unnest(ARRAY['level', 'gaps']) AS kind"""),
+            {"cycle": CYCLE, "began": CYCLE - 71 * HOUR})
+    try:
+        doctor.goto(f"/patients/well{form}")
+        expect(doctor.locator(".change")).to_have_text(
+            "Changed since Tue 17 Nov 2026, 15:00 UTC: level")
+        expect(doctor.locator("[data-vital=spo2] .change")).to_have_count(1)
+    finally:
+        with transaction(ward) as conn:
+            conn.execute(text("DELETE FROM drift_events"))
