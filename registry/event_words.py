@@ -57,6 +57,12 @@ KINDS: Mapping[str, Kind] = {
     "records.refused": Kind(message="records from {provider} were not understood",
                             severity=WARNING, category="network", data=("count",)),
     "link.changed": Kind(message="a link to {provider} is now {reason}", category="iam"),
+    "quarantine.replayed": Kind(
+        message="what {provider} sent was read again as someone asked: {reason}",
+        data=("count", "inserted", "revised", "unchanged", "refused")),
+    "quarantine.dismissed": Kind(
+        message="what {provider} sent was let go by someone, never read: {reason}",
+        severity=WARNING, data=("count",)),
     "drift.began": Kind(message="{vital} of a series has drifted: {reason}", severity=WARNING,
                         data=("score", "threshold", "hours")),
     "drift.ended": Kind(message="{vital} of a series has drifted no more: {reason}",
@@ -82,12 +88,13 @@ FETCH_REASONS = (
     "scope_missing", "subscription_lapsed", "not_linked", "client_refused")
 LINK_STATUSES = ("active", "reauth_required", "revoked", "not_linked", "subscription_lapsed",
                  "file")
+HELD_AS = ("payload", "page", "discrepancy", "records", "event")
 SILENCES = ("silent", "no_model", "no_member")
 FAULTS = ("unreachable", "overloaded", "unauthorised", "unsupported", "refused")
 OTHER = "other"
 
 REASONS = frozenset({*FIT_REASONS, *SEARCH_REASONS, *DRIFTS, *FETCH_REASONS, *LINK_STATUSES,
-                     *SILENCES, *FAULTS, OTHER})
+                     *HELD_AS, *SILENCES, *FAULTS, OTHER})
 """What the column `reason` may say."""
 
 OUTCOMES = ("complete", "fetch_failed", "format_discrepancy", "not_entitled")

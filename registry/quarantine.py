@@ -21,6 +21,7 @@ from sqlalchemy import text
 from providers.observation import Provider
 from registry import quarantine_sql as sql
 from registry.database import Connection, NotFound, execute_rows
+from registry.events import Event, record
 
 if TYPE_CHECKING:
     from providers.fetching import FetchResult, Page
@@ -248,10 +249,15 @@ def forget_refusals(conn: Connection, one: Stored) -> None:
 
 
 def dismiss(conn: Connection, entry: Entry, *, by: str, why: str) -> bool:
-    """Let a held entry go; whether there was one to."""
+    """Let a held entry go and leave an event; whether there was one to."""
     statement = sql.DISMISS_EVENT if entry.kind == EVENT else sql.DISMISS
-    return conn.execute(text(statement), {
+    found = conn.execute(text(statement), {
         "entry_id": entry.entry_id, "by": by, "why": why}).rowcount > 0
+    if found:
+        record(conn, [Event(kind="quarantine.dismissed", provider=entry.provider,
+                            reason=entry.kind, data={"count": entry.records},
+                            once=f"{entry.entry_id} {entry.last_cycle.isoformat()}")])
+    return found
 
 
 def renew_events(conn: Connection, entry_ids: Sequence[str]) -> int:

@@ -346,6 +346,38 @@ def test_what_a_newer_version_still_refuses_stays_held_and_says_so(place: Instal
 # --- what else is told ----------------------------------------------------------------------
 
 
+def told_of(place: Installation) -> list[tuple[str, str, str, dict[str, int]]]:
+    """Kind, vendor, reason and data of the events of decisions."""
+    return [tuple(row) for row in rows(
+        place, "SELECT kind, provider, reason, data FROM events WHERE kind LIKE 'quarantine.%' "
+               "ORDER BY number")]
+
+
+def test_decisions_leave_an_event_each_without_a_name(place: Installation) -> None:
+    result = fetched(place, "daily_spo2")
+    save(place, older(result), 0)
+    count = len(held(place))
+    assert replay(place.system, by="kim", dry_run=True)["replayed"] == count > 0
+    assert told_of(place) == [], "a dry run decides nothing"
+    figures = replay(place.system, by="kim")
+    replay(place.system, by="kim")
+    events = told_of(place)
+    assert [event[:3] for event in events] == [("quarantine.replayed", "oura", "payload")] * count
+    assert sum(event[3]["inserted"] for event in events) == figures["inserted"] > 0
+    with transaction(place.system.engine) as conn:
+        add_event(conn, Provider.GARMIN, b"[]")
+    process_webhooks(place.system)
+    [one] = held(place)
+    replay(place.system, by="kim")
+    for expected in (1, 0):
+        assert dismiss_entries(place.system, [one.entry_id], by="kim", why="hush") == expected
+    assert told_of(place)[count:] == [
+        ("quarantine.replayed", "garmin", "event", {"count": 1}),
+        ("quarantine.dismissed", "garmin", "event", {"count": 1})]
+    everything = str(rows(place, "SELECT CAST(e AS text) FROM events e"))
+    assert not any(word in everything for word in ("kim", "hush", PATIENT))
+
+
 def test_refused_webhooks_stand_in_the_list_and_are_processed_again(place: Installation) -> None:
     with transaction(place.system.engine) as conn:
         add_event(conn, Provider.OURA, b'{"event_type": "update", "data_type": 7}')

@@ -18,6 +18,7 @@ from providers.discrepancy import discrepancy
 from providers.stored import is_fetched, read_stored
 from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
+from registry.events import Event, record
 from registry.observations import save_pages
 from registry.payloads import save_refusals
 from registry.quality import check_arrivals, spans_of
@@ -148,7 +149,7 @@ class _Chosen:
     """Entries by what is done with them."""
 
     payloads: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
+    events: list[Entry] = field(default_factory=list)
 
 
 def _chosen(system: System, ids: Sequence[str], provider: str | None) -> _Chosen:
@@ -158,7 +159,10 @@ def _chosen(system: System, ids: Sequence[str], provider: str | None) -> _Chosen
     chosen = _Chosen()
     # The oldest first: of two versions of a reading the later holds, whichever comes first.
     for one in sorted(found, key=lambda one: (one.first_cycle, one.entry_id)):
-        (chosen.events if one.kind == EVENT else chosen.payloads).append(one.entry_id)
+        if one.kind == EVENT:
+            chosen.events.append(one)
+        else:
+            chosen.payloads.append(one.entry_id)
     return chosen
 
 
@@ -169,7 +173,10 @@ def _replayed(system: System, chosen: _Chosen, *, by: str, dry_run: bool) -> Fig
     figures["events"] = len(chosen.events)
     if chosen.events and not dry_run:
         with transaction(system.engine) as conn:
-            renew_events(conn, chosen.events)
+            renew_events(conn, [one.entry_id for one in chosen.events])
+            record(conn, [Event(kind="quarantine.replayed", provider=one.provider, reason=EVENT,
+                                data={"count": one.records}, once=one.entry_id)
+                          for one in chosen.events])
         told = process_webhooks(system)
         figures.update({name: told[name] for name in ("inserted", "revised", "unchanged",
                                                       "refused")})
@@ -207,6 +214,9 @@ def _read_again(conn: Connection, one: Stored, *, by: str) -> Counter[str]:
     else:
         mark_read(conn, [page.sha256], connection_id=one.connection_id, resource=one.resource,
                   by=by, parser_version=version, statuses=("held", "dismissed"))
-    return Counter({"held" if found else "replayed": 1, "inserted": saved.inserted,
-                    "revised": saved.revised, "unchanged": saved.unchanged,
-                    "refused": len(page.parsed.refused)})
+    rows = {"inserted": saved.inserted, "revised": saved.revised, "unchanged": saved.unchanged,
+            "refused": len(page.parsed.refused)}
+    record(conn, [Event(kind="quarantine.replayed", provider=one.provider, reason="payload",
+                        series=(one.connection_id,), data=rows,
+                        once=f"{one.resource} {one.raw_sha256}")])
+    return Counter({"held" if found else "replayed": 1, **rows})
