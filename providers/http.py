@@ -119,9 +119,7 @@ class Session:
         self._breaker = breaker or Breaker()
         self._body_cap = body_cap
         self._sleep = sleep
-        self._http = requests.Session()
-        # A vendor's session cookie must not carry one request's identity into the next.
-        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._http = _http_session(self._base_url)
 
     def __enter__(self) -> Self:
         return self
@@ -221,6 +219,16 @@ class Session:
         if isinstance(error, RateLimited):
             error.retry_after_s = retry_after_s(response.headers)
         raise error
+
+
+def _http_session(base_url: str) -> requests.Session:
+    """With the machine's proxies and certificates, looked up once instead of for each request."""
+    http = requests.Session()
+    found = http.merge_environment_settings(base_url, {}, None, None, None)
+    http.proxies, http.verify, http.trust_env = found["proxies"], found["verify"], False
+    # A vendor's session cookie must not carry one request's identity into the next.
+    http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return http
 
 
 def judge_status(status: int) -> ProviderError | None:
