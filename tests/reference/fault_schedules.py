@@ -1,14 +1,18 @@
 """Random schedules of vendor faults and of ingest killed in the middle: for property tests."""
 
+import json
 import multiprocessing
 import os
 import random
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import event, text
 
@@ -20,7 +24,7 @@ from registry.database import Engine, open_engine, transaction
 from tests.reference.cycles import settings
 from vitalcast.jobs.enrol import link
 from vitalcast.jobs.ingest import ingest
-from vitalcast.sandbox_admin import arm, disarm, set_clock, subjects
+from vitalcast.sandbox_admin import subjects
 from vitalcast.settings import Settings
 from vitalcast.wiring import System
 
@@ -128,15 +132,15 @@ class Bench:
         """The disturbed hours, then a quiet one, before which patients consent again as need be."""
         self.clear(given.vendors)
         for fields in given.readings:
-            arm(self.sandbox, **fields)
+            self.arm(fields)
         for hour, faults, kill in zip(DISTURBED, given.requests, given.kills, strict=True):
-            armed = [arm(self.sandbox, **fields) for fields in faults]
+            armed = [self.arm(fields) for fields in faults]
             self.ingest(hour, kill)
             for number in armed:
-                disarm(self.sandbox, number)
+                self.told("DELETE", f"faults?fault_id={number}")
         self.reconnect()
         self.ingest(QUIET)
-        disarm(self.sandbox)
+        self.told("DELETE", "faults")
 
     def undisturbed(self) -> None:
         """The same hours of every vendor without a fault."""
@@ -145,11 +149,26 @@ class Bench:
             self.ingest(hour)
 
     def ingest(self, hour: datetime, kill: int | None = None) -> None:
-        set_clock(self.sandbox, hour)
+        self.told("POST", "clock", now=hour.isoformat())
         if kill is None:
             ingest(self.system, cycle=hour, shard="1/1")
         else:
             ingest_killed(self.system.settings, hour, kill)
+
+    def arm(self, fields: Fields) -> int:
+        """Activate a fault; its number."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        return int(self.told("POST", "faults", **given)["fault_id"])
+
+    def told(self, method: str, path: str, **fields: Any) -> Any:
+        """What the sandbox's own side answers; with as little ado as can be, for it is often."""
+        with closing(HTTPConnection(urlsplit(self.sandbox).netloc, timeout=60)) as http:
+            http.request(method, f"/sandbox/{path}", json.dumps(fields),
+                         {"Content-Type": "application/json"})
+            answer = http.getresponse()
+            body = answer.read()
+        assert answer.status < 400, f"the sandbox answered {answer.status} to {path}"
+        return json.loads(body)
 
     def reconnect(self) -> None:
         """Whoever cannot be read any more consents again, as the patient would when asked."""
