@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -17,11 +17,14 @@ from clinical.vitals import SPECS, Vital
 from providers.errors import SchemaError
 
 Payload = bytes | Mapping[str, Any]
+Day = TypeVar("Day", bound=date)
 
 LIMITS: dict[Vital, tuple[Decimal, Decimal]] = {
     vital: (Decimal(str(spec.low)), Decimal(str(spec.high))) for vital, spec in SPECS.items()
 }
 """Plausible range of each vital, both ends allowed."""
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 _LONGEST_INT = 18
 _INT64_TEXT = re.compile(r"-?[0-9]{1,18}")
@@ -115,15 +118,25 @@ def plausible(vital: Vital, value: Decimal) -> Decimal:
     raise OddError("out of plausible range")
 
 
+def in_our_time(day: Day) -> Day:
+    """The time or date itself. Raises OddError when its year cannot be that of a reading.
+
+    What was never set comes as the year 1 or 1601: windows around such a time leave the calendar.
+    """
+    if FIRST_YEAR <= day.year <= LAST_YEAR:
+        return day
+    raise OddError("the year is not of our time")
+
+
 def utc(text: object) -> datetime:
     """An RFC 3339 time with a zone, in UTC. Raises OddError for a naive one or anything else."""
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
         if moment.tzinfo is UTC:
-            return moment
+            return in_our_time(moment)
         if moment.tzinfo is None:
             raise OddError("time without a zone")
-        return moment.astimezone(UTC)
+        return in_our_time(moment).astimezone(UTC)
     except (TypeError, OverflowError):
         raise OddError("the time is not readable") from None
     except ValueError as error:
@@ -141,7 +154,9 @@ def at_epoch(seconds: object) -> datetime:
 @lru_cache(maxsize=64)                  # a group's measures share theirs, taken and modified
 def _moment(seconds: int) -> datetime:
     try:
-        return datetime.fromtimestamp(seconds, UTC)
+        return in_our_time(datetime.fromtimestamp(seconds, UTC))
+    except OddError:
+        raise
     except (ValueError, OverflowError, OSError):
         raise OddError("the time is not readable") from None
 
@@ -172,7 +187,9 @@ def offset_s(text: object) -> int | None:
 def day_of(text: object) -> date:
     """A civil date "YYYY-MM-DD". Raises OddError for anything else."""
     try:
-        return date.fromisoformat(text)  # type: ignore[arg-type]
+        return in_our_time(date.fromisoformat(text))  # type: ignore[arg-type]
+    except OddError:
+        raise
     except (TypeError, ValueError):
         raise OddError("the day is not a date") from None
 

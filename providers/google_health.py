@@ -17,6 +17,7 @@ from clinical.vitals import Vital
 from providers.checks import (
     OddError,
     Payload,
+    in_our_time,
     int64_text,
     list_at,
     night_of,
@@ -342,7 +343,9 @@ def _date(told: dict[str, Any]) -> date:
     parts = [told.get(name) for name in ("year", "month", "day")]
     try:
         if all(type(part) is int for part in parts):
-            return date(*parts)  # type: ignore[arg-type]
+            return in_our_time(date(*parts))  # type: ignore[arg-type]
+    except OddError:
+        raise
     except (ValueError, OverflowError):
         pass
     raise OddError("the day is not a date")

@@ -21,7 +21,7 @@ from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, plausible
+from providers.checks import OddError, in_our_time, plausible
 from providers.imports.reading import (
     OUT_OF_RANGE,
     FileRefused,
@@ -224,7 +224,10 @@ def _time(text: str | None) -> tuple[datetime, int]:
     try:
         zone = _zone(sign, hours, minutes)
         moment = datetime(*map(int, numbers), tzinfo=zone)  # type: ignore[misc,arg-type]
+        moment = in_our_time(moment).astimezone(UTC)
+    except OddError:
+        raise
     except ValueError:
         raise OddError("the time is not readable") from None
     offset = zone.utcoffset(None)
-    return moment.astimezone(UTC), int(offset.total_seconds())
+    return moment, int(offset.total_seconds())

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from clinical.vitals import Vital
-from providers.checks import OddError
+from providers.checks import OddError, in_our_time
 from providers.observation import Observation, Parsed, Provider, Refusal
 
 MOST_BYTES = 512 * 2**20
@@ -118,7 +118,7 @@ def zoned(text: Any) -> tuple[datetime, int]:
         offset = moment.utcoffset()
         if offset is None:
             raise OddError("time without a zone")
-        return moment.astimezone(UTC), _seconds(offset)
+        return in_our_time(moment).astimezone(UTC), _seconds(offset)
     except (TypeError, OverflowError):
         raise OddError("the time is not readable") from None
     except ValueError as error:
@@ -142,8 +142,10 @@ def local(text: Any, zone: ZoneInfo | None) -> tuple[datetime, int]:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return zoned(text)
-        moment = moment.replace(tzinfo=zone)
+        moment = in_our_time(moment.replace(tzinfo=zone))
         return moment.astimezone(UTC), _seconds(moment.utcoffset())
+    except OddError:
+        raise
     except (TypeError, ValueError, OverflowError):
         raise OddError("the time is not readable") from None
 

@@ -156,6 +156,16 @@ def test_a_reading_stands_at_its_instant_with_its_offset(
     assert one.utc_offset_s == expected
 
 
+@pytest.mark.parametrize("moment", [
+    datetime(1, 1, 1, tzinfo=UTC), datetime(1601, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, tzinfo=UTC)], ids=str)
+@pytest.mark.parametrize("read", [*TELL_OFFSET, *TELL_NONE], ids=lambda one: one.__name__)
+def test_a_time_that_was_never_set_is_refused(
+        read: Callable[[datetime], list[Observation]], moment: datetime) -> None:
+    """Windows around it would leave the calendar, and with one reading the whole shard fail."""
+    assert read(moment) == []
+
+
 def fitbit(wall: datetime, zone: ZoneInfo | None) -> list[Observation]:
     return imported("fitbit", {
         "activities-heart": [{"dateTime": f"{wall:%Y-%m-%d}", "value": {}}],
