@@ -28,14 +28,6 @@ WHERE number > :after
                     WHERE strpos(lower({_SAID}), w) = 0)
 ORDER BY number DESC LIMIT :limit"""  # noqa: S608 -- constants of this file
 
-_OF_CYCLE = f"""
-SELECT {_COLUMNS} FROM events WHERE cycle = :cycle ORDER BY number LIMIT :limit"""  # noqa: S608
-
-_BETWEEN = f"""
-SELECT {_COLUMNS} FROM events
-WHERE kind = ANY(:kinds) AND recorded_at > :since AND recorded_at <= :until
-ORDER BY number LIMIT :limit"""  # noqa: S608
-
 _LOCK_CONFIG = "SELECT pg_advisory_xact_lock(hashtextextended('model configuration', 8))"
 
 # Written outside of any run, hence without a cycle: the index knows them by that.
@@ -71,21 +63,6 @@ def newest_events(engine: Engine, wanted: Wanted) -> list[StoredEvent]:
             "kinds": patterns, "severities": list(wanted.severities),
             "words": [word.lower() for word in wanted.words]})
         return [StoredEvent(**row._mapping) for row in rows][::-1]
-
-
-def events_of_cycle(engine: Engine, cycle: datetime, limit: int = 5000) -> list[StoredEvent]:
-    """The events of the jobs of one cycle, in order of arrival."""
-    with transaction(engine) as conn:
-        return [StoredEvent(**row._mapping) for row in conn.execute(
-            text(_OF_CYCLE), {"cycle": cycle, "limit": limit})]
-
-
-def events_between(engine: Engine, kinds: Sequence[str], since: datetime, until: datetime,
-                   limit: int = 1000) -> list[StoredEvent]:
-    """Events of these kinds that were recorded after `since`, up to `until`."""
-    with transaction(engine) as conn:
-        return [StoredEvent(**row._mapping) for row in conn.execute(text(_BETWEEN), {
-            "kinds": list(kinds), "since": since, "until": until, "limit": limit})]
 
 
 def last_config(conn: Connection) -> tuple[int, str | None]:
