@@ -9,7 +9,7 @@ ForecastVital = Literal["heart_rate", "respiratory_rate", "systolic_bp", "diasto
 
 StateWord = Literal[
     "ok", "worn_no_reading", "not_worn", "not_measured", "not_expected", "not_synced",
-    "fetch_failed", "format_discrepancy", "not_entitled", "unsupported"]
+    "fetch_failed", "format_discrepancy", "not_entitled", "unsupported", "kept_out"]
 
 CYCLE = "2026-11-20T14:00:00Z"
 ACCURACY_DAYS = 7

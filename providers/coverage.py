@@ -31,7 +31,7 @@ class State(IntEnum):
     """Why an hour has a reading or none. Of several sources the lowest state speaks.
 
     What is known of the patient goes before what is unknown, and what time mends by itself before
-    what somebody has to mend.
+    what somebody has to mend. `OK` and `KEPT_OUT` are said by readings and go before every source.
     """
 
     NOT_JUDGED = 0
@@ -45,6 +45,7 @@ class State(IntEnum):
     FORMAT_DISCREPANCY = 8
     NOT_ENTITLED = 9
     UNSUPPORTED = 10
+    KEPT_OUT = 11
 
     @property
     def word(self) -> str:
@@ -54,7 +55,7 @@ class State(IntEnum):
 
 STATES = tuple(State)[1:]
 MISSING = frozenset({State.NOT_WORN, State.NOT_SYNCED, State.FETCH_FAILED,
-                     State.FORMAT_DISCREPANCY, State.NOT_ENTITLED})
+                     State.FORMAT_DISCREPANCY, State.NOT_ENTITLED, State.KEPT_OUT})
 """States in which a reading was to be expected and somebody may have to act."""
 
 
@@ -101,24 +102,24 @@ def place_of(how: Coverage) -> int:
 _PLACES = {how: place for place, how in enumerate(Coverage)}
 
 
-def classify(sources: Sources, present: BoolArray, start_s: int,
+def classify(sources: Sources, arrived: StateArray, start_s: int,
              now_s: int) -> tuple[StateArray, IntArray]:
     """State of each hour, (S, n), and the source that speaks, -1 where none does.
 
-    present  (S, n): the hour has a reading, or lies in a night with a value
+    arrived  (S, n): OK where the hour has a reading that counts or lies in a night with a value,
+             KEPT_OUT where flags keep out all that it has, NOT_JUDGED where there is none
     start_s  where the first hour begins; `now_s` is the end of the last hour that is over
     """
-    states = np.full(present.shape, State.UNSUPPORTED, dtype=np.uint8)
-    speakers = np.full(present.shape, -1, dtype=np.int64)
-    hours_s = start_s + HOUR_S * np.arange(present.shape[1])
+    states = np.full(arrived.shape, State.UNSUPPORTED, dtype=np.uint8)
+    speakers = np.full(arrived.shape, -1, dtype=np.int64)
+    hours_s = start_s + HOUR_S * np.arange(arrived.shape[1])
     told = _absent(sources, hours_s, now_s)
     for chosen in _one_a_series(sources.series):
         rows = sources.series[chosen]
         better = (told[chosen] < states[rows]) | (speakers[rows] < 0)
         states[rows] = np.where(better, told[chosen], states[rows])
         speakers[rows] = np.where(better, chosen[:, None], speakers[rows])
-    states[present] = State.OK
-    return states, speakers
+    return np.where(arrived > 0, arrived, states), speakers
 
 
 def _absent(of: Sources, hours_s: IntArray, now_s: int) -> StateArray:

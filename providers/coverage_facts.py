@@ -37,6 +37,8 @@ _DENIED_WORDS = {
 }
 _UNASKED = "unasked"
 _NO_LINK = "no device and no account of the patient measures it"
+KEPT_OUT = "what came cannot be, so that it is kept out of forecasts and scores"
+"""Of hours whose readings are all kept out by flags, whoever sent them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,8 @@ def _unasked(status: str) -> tuple[State, str]:
 
 def why(state: State, of: Facts | None, vital: Vital, *, charging: bool = False) -> str:
     """One sentence for hours in `state`, without its end; `of` is the source that speaks."""
+    if state is State.KEPT_OUT:
+        return KEPT_OUT
     if of is None:
         return _NO_LINK
     return _SENTENCES[state](of, vital, charging)

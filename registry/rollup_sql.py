@@ -189,7 +189,8 @@ alike AS (
     WHERE c.day = :day GROUP BY coalesce(l.provider, 'none'), c.vital, c.states),
 names AS (
     SELECT ARRAY['ok', 'worn_no_reading', 'not_worn', 'not_measured', 'not_expected', 'not_synced',
-                 'fetch_failed', 'format_discrepancy', 'not_entitled', 'unsupported'] AS name)
+                 'fetch_failed', 'format_discrepancy', 'not_entitled', 'unsupported',
+                 'kept_out'] AS name)
 SELECT CAST(:start AS timestamptz) + h.hour * interval '1 hour', a.provider, a.vital,
        n.name[get_byte(a.states, h.hour)], sum(a.series)
 FROM alike a CROSS JOIN generate_series(0, 23) AS h (hour) CROSS JOIN names n

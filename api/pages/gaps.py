@@ -21,6 +21,7 @@ EXPLAINED = {
     State.FORMAT_DISCREPANCY: "answer not understood",
     State.NOT_ENTITLED: "access not granted",
     State.UNSUPPORTED: "no device measures it",
+    State.KEPT_OUT: "a reading, but kept out",
 }
 _QUIET = (State.OK, State.NOT_EXPECTED, State.UNSUPPORTED)
 

@@ -26,7 +26,7 @@ STATES = {
     4: ("not_measured", "light-blue"), 5: ("not_expected", "dark-purple"),
     6: ("not_synced", "yellow"), 7: ("fetch_failed", RED),
     8: ("format_discrepancy", "dark-red"), 9: ("not_entitled", "dark-orange"),
-    10: ("unsupported", "#808080"),
+    10: ("unsupported", "#808080"), 11: ("kept_out", "purple"),
 }
 """The states of coverage by their number, with what to call and how to colour them."""
 

@@ -125,8 +125,8 @@ _READINGS = (
          columns=_same(hour="UTC hour that is judged",
                        provider=_PROVIDER + "; several, or none without a link", vital=_VITAL,
                        state="ok, worn_no_reading, not_worn, not_measured, not_expected, "
-                             "not_synced, fetch_failed, format_discrepancy, not_entitled or "
-                             "unsupported", series="patients times vitals"),
+                             "not_synced, fetch_failed, format_discrepancy, not_entitled, "
+                             "unsupported or kept_out", series="patients times vitals"),
          source="FROM rollup_coverage"),
     View(name="bi_flags", about="Standing quality flags by the hour of their readings",
          columns=_same(hour="UTC hour of the readings", provider=_PROVIDER, vital=_VITAL,
@@ -260,7 +260,7 @@ _PATIENTS = (
                  "UTC hour"),
         "state": ("(ARRAY['ok', 'worn_no_reading', 'not_worn', 'not_measured', 'not_expected', "
                   "'not_synced', 'fetch_failed', 'format_discrepancy', 'not_entitled', "
-                  "'unsupported'])[get_byte(c.states, h.hour)]", "as in bi_coverage")},
+                  "'unsupported', 'kept_out'])[get_byte(c.states, h.hour)]", "as in bi_coverage")},
         source="FROM coverage c CROSS JOIN generate_series(0, 23) AS h (hour) "
                "WHERE get_byte(c.states, h.hour) > 0"),
     View(name="bi_patient_flags", about="Standing flags of a patient's readings", role=CLINICAL,

@@ -16,7 +16,7 @@ from registry.tables.base import NOW, UTCTime, metadata, ordered
 
 STATES = ("one byte an hour (get_byte(states, 0..23)): 0 not judged, 1 ok, 2 worn_no_reading, "
           "3 not_worn, 4 not_measured, 5 not_expected, 6 not_synced, 7 fetch_failed, "
-          "8 format_discrepancy, 9 not_entitled, 10 unsupported")
+          "8 format_discrepancy, 9 not_entitled, 10 unsupported, 11 kept_out")
 REASONS = "[[first hour, why]]: each holds until the next one; null where nothing is missing"
 
 coverage = Table(

@@ -1,6 +1,7 @@
 """The doctor's pages as a doctor meets them: in Chromium, with keyboard and without a network."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,14 @@ def test_flagged_readings_are_marked_and_told_in_words(doctor: Page, form: str) 
     plot.focus()
     plot.press("ArrowLeft")
     expect(rate.locator(".readout")).to_contain_text("; jump: up by 80 /min in 2 min")
+    # Kept out was the only reading of its hour.
+    pressure.locator(".plot").focus()
+    for _ in range(6):
+        pressure.locator(".plot").press("ArrowLeft")
+        if "kept out" in pressure.locator(".readout").inner_text():
+            break
+    expect(pressure.locator(".readout")).to_have_text(
+        re.compile(r"^Fri,? 20 Nov,? \d\d:00: kept out: 124 over 130$"))
     assert plot.locator("canvas").evaluate(COLOURED, [0xD9, 0xA3, 0xA0]) > 20
     assert pressure.locator("canvas").evaluate(COLOURED, [0x8F, 0x1D, 0x17]) > 20
     doctor.goto("/patients/ill")

@@ -10,6 +10,7 @@ import pytest
 import requests
 from sqlalchemy import Engine, text
 
+from providers.coverage_facts import KEPT_OUT
 from providers.http import Patience
 from providers.sandbox.cohort import cohort
 from providers.sandbox.devices import Gap
@@ -74,7 +75,8 @@ def told(place: Installation, vendor: str, vital: str, hour: datetime) -> tuple[
     for first, said in row.reasons:
         why = said if first <= hour.hour else why
     names = ("", "ok", "worn_no_reading", "not_worn", "not_measured", "not_expected",
-             "not_synced", "fetch_failed", "format_discrepancy", "not_entitled", "unsupported")
+             "not_synced", "fetch_failed", "format_discrepancy", "not_entitled", "unsupported",
+             "kept_out")
     return names[row.state], why
 
 
@@ -175,8 +177,8 @@ def test_the_same_hour_again_writes_nothing_and_an_older_one_takes_nothing_back(
 
 
 @pytest.mark.parametrize("gaps", [{}])
-def test_a_reading_that_cannot_be_is_a_reading_all_the_same(place: Installation) -> None:
-    """A flag keeps it out of forecasts; nobody is told that it was not taken."""
+def test_an_hour_of_which_nothing_counts_is_told_as_kept_out(place: Installation) -> None:
+    """A flag keeps its reading out of forecasts; nobody is told that it was not taken."""
     place.clock(CYCLE)
     place.ingest()
     hour = CYCLE - 2 * HOUR
@@ -189,6 +191,11 @@ def test_a_reading_that_cannot_be_is_a_reading_all_the_same(place: Installation)
                 AND effective_start < CAST(:hour AS timestamptz) + interval '1 hour'
                 AND vital = 'heart_rate'"""), {"hour": hour}).rowcount
     assert flagged
+    cover(place)
+    for vendor in WHO:
+        assert told(place, vendor, "heart_rate", hour) == ("kept_out", KEPT_OUT)
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("UPDATE quality_flags SET cleared_at = now()"))
     cover(place)
     for vendor in WHO:
         assert told(place, vendor, "heart_rate", hour) == ("ok", None)
@@ -207,8 +214,15 @@ def test_readings_that_come_weeks_late_reopen_their_day(
             "effective_end, granularity, statistic, context, method, parser_version, quality, "
             "quality_reasons) VALUES (:key, 'demo-01', 'systolic_bp', 'withings', 130, :at, :at, "
             "'sample', 'instant', 'rest', 'device', 1, 'ok', '{}')"),
-            {"key": b"late" * 8, "at": CYCLE - 40 * 24 * HOUR})
-    assert cover(place)["reopened"] == 1
+            [{"key": b"late" * 8, "at": CYCLE - 40 * 24 * HOUR},
+             {"key": b"odd " * 8, "at": CYCLE - 39 * 24 * HOUR}])
+        conn.execute(text(
+            "INSERT INTO quality_flags (key, flag, patient_id, vital, provider, effective_start, "
+            "value, keeps_out, reason) SELECT key, 'impossible_pair', patient_id, vital, provider, "
+            "effective_start, value, true, '' FROM observations WHERE key = :key"),
+            {"key": b"odd " * 8})
+    assert cover(place)["reopened"] == 2
+    assert told(place, "withings", "systolic_bp", CYCLE - 39 * 24 * HOUR) == ("kept_out", KEPT_OUT)
     assert told(place, "withings", "systolic_bp", CYCLE - 40 * 24 * HOUR) == ("ok", None)
     assert told(place, "withings", "systolic_bp", CYCLE - 40 * 24 * HOUR - HOUR)[0] == ""
     assert reopen(place.system, "1/1", CYCLE, 14 * 24 * HOUR) == 0

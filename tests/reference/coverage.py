@@ -51,9 +51,9 @@ def final(local_s: int) -> int:
     return noon if noon > local_s else noon + DAY
 
 
-def state(sources: Sequence[Source], present: bool, hour: int, start_s: int, now_s: int) -> State:
+def state(sources: Sequence[Source], arrived: State, hour: int, start_s: int, now_s: int) -> State:
     """Of several sources the lowest state; nobody at all measures nothing."""
-    if present:
-        return State.OK
+    if arrived:
+        return arrived
     said = [said_by(source, hour, start_s, now_s) for source in sources]
     return min(said, default=State.UNSUPPORTED)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clinical.vitals import FORECAST_VITALS, Vital
-from providers.coverage import STATES, BoolArray, State, StateArray, classify
+from providers.coverage import STATES, State, StateArray, classify
 from providers.coverage_facts import Facts, why
 from registry.coverage import Day, late_days, read_days, read_reasons, save_days
 from registry.database import Connection, transaction
@@ -131,16 +131,16 @@ def cover(conn: Connection, patients: Sequence[str], hour: datetime, span: timed
     `panels` are the readings of `span` before `hour`; whole days of it are judged.
     """
     window = Window(start=_next_midnight(hour - span), end=hour)
-    present = _present(conn, patients, panels, window)
+    arrived = _arrived(conn, patients, panels, window)
     days = -(-window.hours // 24)
     stored, versions = read_days(conn, patients, VITALS, window.start.date(), days)
     anew = max(0, (_midnight(hour - JUDGED_ANEW) - window.start) // _DAY)
     judged_before = bool((stored[:, :anew] > 0).all())
     since = window.start + anew * _DAY if judged_before else window.start
-    known = read_known(conn, patients, window, present, since)
-    states, speakers = classify(known.sources, known.present, int(window.start.timestamp()),
+    known = read_known(conn, patients, window, arrived, since)
+    states, speakers = classify(known.sources, known.arrived, int(window.start.timestamp()),
                                 int(hour.timestamp()))
-    found = merged(states, known.present, stored, versions, anew)
+    found = merged(states, known.arrived, stored, versions, anew)
     words = _Words(known=known, speakers=speakers, hours=window.hours)
     rows = list(_days(conn, patients, window.start.date(), found, words))
     if rows:
@@ -170,10 +170,10 @@ def _reopen(conn: Connection, patients: Sequence[str], first: date, end: datetim
             hour: datetime) -> int:
     window = Window(start=datetime(first.year, first.month, first.day, tzinfo=UTC), end=end)
     panels = read_panels(conn, patients, VITALS, window.start, window.end)
-    present = _present(conn, patients, panels, window)
+    arrived = _arrived(conn, patients, panels, window)
     days = window.hours // 24
     stored, versions = read_days(conn, patients, VITALS, first, days)
-    found = merged(stored.reshape(len(stored), -1), present, stored, versions, days)
+    found = merged(stored.reshape(len(stored), -1), arrived, stored, versions, days)
     rows = list(_days(conn, patients, first, found, None))
     if rows:
         save_days(conn, rows, hour)
@@ -257,25 +257,27 @@ def _days(conn: Connection, patients: Sequence[str], start: date, found: Merged,
         patient, vital, day = name = names[index]
         yield Day(patient_id=patient, vital=vital, day=day, states=said,
                   version=versions[index],
-                  reasons=overlaid(old[name], said, fresh) if settled[index]
-                  else reasons_text(fresh))
+                  reasons=overlaid(old.get(name, ()), said, fresh)
+                  if settled[index] or words is None else reasons_text(fresh))
 
 
 # --- readings ----------------------------------------------------------------------------------
 
 
-def _present(conn: Connection, patients: Sequence[str], panels: Panels,
-             window: Window) -> BoolArray:
-    """(S, n): hours with a reading, of one that is kept out of forecasts too."""
+def _arrived(conn: Connection, patients: Sequence[str], panels: Panels,
+             window: Window) -> StateArray:
+    """(S, n): OK in hours with a reading that counts, KEPT_OUT in those with others only."""
     place = {name: row for row, name in enumerate(patients)}
-    found = kept_out_hours(conn, patients, VITALS, window.start, window.hours).reshape(
+    kept_out = kept_out_hours(conn, patients, VITALS, window.start, window.hours)
+    found = np.where(kept_out, np.uint8(State.KEPT_OUT), np.uint8(State.NOT_JUDGED)).reshape(
         len(patients), len(VITALS), window.hours)
     for position, vital in enumerate(FORECAST_VITALS):
         if vital in panels:
             panel = panels[vital]
             first = (window.start - panel.start) // HOUR
             rows = [place[name] for name in panel.patients]
-            found[rows, position] |= ~np.isnan(panel.y[:, first:first + window.hours])
+            counts = ~np.isnan(panel.y[:, first:first + window.hours])
+            found[rows, position] = np.where(counts, np.uint8(State.OK), found[rows, position])
     return found.reshape(-1, window.hours)
 
 

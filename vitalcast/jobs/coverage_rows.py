@@ -11,11 +11,13 @@ import numpy.typing as npt
 import orjson
 
 from providers.coverage import STATES, BoolArray, IntArray, State, StateArray
+from providers.coverage_facts import KEPT_OUT
 
 Reason = tuple[int, str | None]
 
 HOURS = 24
 _ALL_WELL = "[]"
+_READINGS = {int(State.OK): None, int(State.KEPT_OUT): KEPT_OUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,9 +45,9 @@ class Merged:
         return found
 
 
-def merged(judged: StateArray, present: BoolArray, stored: StateArray, versions: IntArray,
+def merged(judged: StateArray, arrived: StateArray, stored: StateArray, versions: IntArray,
            settled_days: int) -> Merged:
-    """`judged` and `present` (S, n) laid over the stored days, from the first day on.
+    """`judged` and `arrived` (S, n) laid over the stored days, from the first day on.
 
     Of the first `settled_days` days a judgement stands, unless a reading has come since. Hours
     after the n that were judged, which a later cycle has judged before, stay.
@@ -55,7 +57,7 @@ def merged(judged: StateArray, present: BoolArray, stored: StateArray, versions:
     hours = judged.shape[1]
     fixed = (np.arange(hours) < HOURS * settled_days) & (stored.reshape(flat.shape)[:, :hours] > 0)
     flat[:, :hours] = np.where(fixed, flat[:, :hours], judged)
-    flat[:, :hours][present] = State.OK
+    flat[:, :hours] = np.where(arrived > 0, arrived, flat[:, :hours])
     settled = (np.arange(stored.shape[1]) < settled_days) & (versions > 0)
     return Merged(states=states, stored=stored, versions=versions, settled=settled)
 
@@ -78,12 +80,12 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
 
 
 def overlaid(reasons: Iterable[Sequence[Any]], states: bytes, fresh: Sequence[Reason]) -> str:
-    """Stored reasons of a day whose hours now say `states`: none where there is a reading.
+    """Stored reasons of a day whose hours now say `states`: readings speak for themselves.
 
     Hours of which nothing was stored take theirs from `fresh`.
     """
     old, new = _by_hour(reasons), _by_hour(fresh)
-    hours = [None if state == State.OK else old[hour] or new[hour]
+    hours = [_READINGS[state] if state in _READINGS else old[hour] or new[hour]
              for hour, state in enumerate(states)]
     return reasons_text([(hour, why) for hour, why in enumerate(hours)
                          if hour == 0 or why != hours[hour - 1]])
@@ -97,7 +99,7 @@ def _by_hour(reasons: Iterable[Sequence[Any]]) -> list[str | None]:
 
 
 def shares(states: StateArray) -> npt.NDArray[np.float64]:
-    """Share of the judged hours in each of `STATES`, (S, 10) of states (S, n); NaN without any."""
+    """Share of the judged hours in each of `STATES`, (S, 11) of states (S, n); NaN without any."""
     counts = np.stack([(states == state).sum(axis=1) for state in STATES], axis=1)
     total = counts.sum(axis=1, keepdims=True)
     found = np.full(counts.shape, np.nan)

@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from clinical.vitals import FORECAST_VITALS
 from providers.checks import night_of
-from providers.coverage import ALWAYS_S, HOUR_S, NEVER_S, BoolArray, Delivery, Sources, place_of
+from providers.coverage import (
+    ALWAYS_S,
+    HOUR_S,
+    NEVER_S,
+    BoolArray,
+    Delivery,
+    Sources,
+    State,
+    StateArray,
+    place_of,
+)
 from providers.coverage_facts import Facts, facts, is_polled
 from providers.measures import WORN_BY, Coverage
 from registry.coverage import Link, read_hours, read_links, read_nights, read_wear
@@ -27,15 +37,16 @@ OFFSET_WINDOW = timedelta(hours=72)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Known:
-    """L sources, whose facts are `facts`, and (S, n) which hours have a reading or a night's value.
+    """L sources, whose facts are `facts`, and what arrived in each hour.
 
+    arrived   (S, n) as `classify` takes it
     links     (L,) which of the C links a source belongs to
     charging  (C, n) hours in which a link's device was in its charger
     """
 
     sources: Sources
     facts: tuple[Facts, ...]
-    present: BoolArray
+    arrived: StateArray
     links: npt.NDArray[np.int64]
     charging: BoolArray
 
@@ -58,8 +69,8 @@ class Window:
 
 
 def read_known(conn: Connection, patients: Sequence[str], window: Window,
-               present: BoolArray, since: datetime) -> Known:
-    """Everything about these patients; `present` (S, n) are the hours with readings.
+               arrived: StateArray, since: datetime) -> Known:
+    """Everything about these patients; `arrived` (S, n) are the hours with readings.
 
     Nights, and readings by link, are read from `since` on, before which nothing is judged anew.
     """
@@ -70,7 +81,7 @@ def read_known(conn: Connection, patients: Sequence[str], window: Window,
     owners = np.repeat(np.arange(len(links)), len(VITALS))
     series = np.array([place[link.patient_id] for link in links], dtype=np.int64)
     worn, charging = read_wear(conn, links, window.start, window.hours)
-    worn_then, sent = _by_readings(conn, links, place, window, present, since)
+    worn_then, sent = _by_readings(conn, links, place, window, arrived > 0, since)
     worn |= worn_then
     nightly = [one.how is Coverage.NIGHTLY for one in told]
     sleepers = sorted({links[owner].patient_id
@@ -78,11 +89,11 @@ def read_known(conn: Connection, patients: Sequence[str], window: Window,
     asleep, nights = _nights(conn, sleepers, place, window, since)
     offsets = civil_offsets(conn, sleepers, VITALS[:1], window.end - OFFSET_WINDOW, window.end)
     rows = series[owners] * len(VITALS) + np.tile(np.arange(len(VITALS)), len(links))
-    by_night = np.zeros(len(present), dtype=np.bool_)
+    by_night = np.zeros(len(arrived), dtype=np.bool_)
     by_night[rows[np.array(nightly, dtype=np.bool_)]] = True
     return Known(
         facts=tuple(told), links=owners, charging=charging,
-        present=present | (nights & by_night[:, None]),
+        arrived=np.where(nights & by_night[:, None], np.uint8(State.OK), arrived),
         sources=Sources(
             series=rows, how=np.array([place_of(one.how) for one in told], dtype=np.int64),
             pushed=np.array([one.delivery is Delivery.PUSHED for one in told], dtype=np.bool_),

@@ -94,20 +94,22 @@
 
   const told = (chart, plot, index) => {
     if (index === null || index === undefined) return "";
-    const flag = chart.flags.find(([at]) => at === index);
-    return flag ? `${hourTold(chart, plot, index)}; ${flag[2]}` : hourTold(chart, plot, index);
+    const when = clock.format(new Date((plot.data[0][index] - HOUR / 2) * 1000));
+    const [, keptOut, why] = chart.flags.find(([at]) => at === index) ?? [];
+    // Where nothing that came counts, the reason says all.
+    if (keptOut && plot.data[7][index] === null) return `${when}: ${why}`;
+    return `${when}: ${hourTold(chart, plot, index)}${why ? `; ${why}` : ""}`;
   };
 
   const hourTold = (chart, plot, index) => {
     const value = (column) => plot.data[column][index];
     const show = (number) => number.toFixed(chart.digits);
-    const when = clock.format(new Date((plot.data[0][index] - HOUR / 2) * 1000));
-    if (value(7) !== null) return `${when}: ${show(value(7))} ${chart.unit}`;
+    if (value(7) !== null) return `${show(value(7))} ${chart.unit}`;
     if (value(8) !== null) {
-      return `${when}: ${show(value(8))} ${chart.unit}, 80 % ${show(value(4))}–${show(value(3))}`;
+      return `${show(value(8))} ${chart.unit}, 80 % ${show(value(4))}–${show(value(3))}`;
     }
     const gap = (chart.gaps ?? []).find(([from, to]) => index >= from && index < to);
-    return gap ? `${when}: no reading, ${gap[2]}` : `${when}: no reading`;
+    return gap ? `no reading, ${gap[2]}` : "no reading";
   };
 
   const range = (chart) => (plot, low, high) => {

@@ -24,6 +24,8 @@ START_S = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp())
 HOURS = 30
 BEYOND = (State.FETCH_FAILED, State.FORMAT_DISCREPANCY, State.NOT_ENTITLED)
 
+readings = st.lists(st.sampled_from((State.NOT_JUDGED, State.OK, State.KEPT_OUT)),
+                    min_size=HOURS, max_size=HOURS)
 flags = st.lists(st.booleans(), min_size=HOURS, max_size=HOURS)
 moments = st.one_of(
     st.sampled_from((NEVER_S, ALWAYS_S)),
@@ -57,34 +59,34 @@ def as_arrays(sources: Sequence[Sequence[oracle.Source]]) -> Sources:
 
 
 @given(sources=st.lists(st.lists(one_source, max_size=3), min_size=1, max_size=4),
-       present=st.lists(flags, min_size=4, max_size=4),
+       arrived=st.lists(readings, min_size=4, max_size=4),
        now_hour=st.integers(HOURS, HOURS + 48))
 def test_every_hour_is_judged_as_the_oracle_does(
-    sources: list[list[oracle.Source]], present: list[list[bool]], now_hour: int,
+    sources: list[list[oracle.Source]], arrived: list[list[State]], now_hour: int,
 ) -> None:
     now_s = START_S + now_hour * HOUR_S
-    seen = np.array(present[:len(sources)])
+    seen = np.array(arrived[:len(sources)], dtype=np.uint8)
     states, speakers = classify(as_arrays(sources), seen, START_S, now_s)
     owners = [row for row, several in enumerate(sources) for _ in several]
     flat = [one for several in sources for one in several]
     for row, several in enumerate(sources):
         for hour in range(HOURS):
-            expected = oracle.state(several, present[row][hour], hour, START_S, now_s)
+            expected = oracle.state(several, arrived[row][hour], hour, START_S, now_s)
             assert states[row, hour] == expected
             speaker = int(speakers[row, hour])
             if not several:
                 assert speaker == -1
-            elif expected is not State.OK:
+            elif expected not in (State.OK, State.KEPT_OUT):
                 assert owners[speaker] == row
                 assert oracle.said_by(flat[speaker], hour, START_S, now_s) is expected
 
 
 def test_no_source_and_no_series() -> None:
-    states, speakers = classify(as_arrays([[]]), np.zeros((1, HOURS), dtype=np.bool_), START_S,
+    states, speakers = classify(as_arrays([[]]), np.zeros((1, HOURS), dtype=np.uint8), START_S,
                                 START_S)
     assert (states == State.UNSUPPORTED).all()
     assert (speakers == -1).all()
-    states, _ = classify(as_arrays([]), np.zeros((0, HOURS), dtype=np.bool_), START_S, START_S)
+    states, _ = classify(as_arrays([]), np.zeros((0, HOURS), dtype=np.uint8), START_S, START_S)
     assert states.shape == (0, HOURS)
 
 
@@ -93,4 +95,4 @@ def test_states_fit_a_byte_and_keep_their_numbers() -> None:
     assert [(state.value, state.word) for state in STATES] == [
         (1, "ok"), (2, "worn_no_reading"), (3, "not_worn"), (4, "not_measured"),
         (5, "not_expected"), (6, "not_synced"), (7, "fetch_failed"), (8, "format_discrepancy"),
-        (9, "not_entitled"), (10, "unsupported")]
+        (9, "not_entitled"), (10, "unsupported"), (11, "kept_out")]
