@@ -3,13 +3,13 @@
     python benchmarks/ingest.py [--rounds 5] [--json]
 
 The bytes are what the sandbox serves for four weeks of its generated patients, in the vendors' own
-page sizes. One side decodes, parses and hashes them and saves payloads, observations and ledger as
-the job does (`walk` and `save_fetch` with the collector paused); the other copies the finished
-rows, as text made beforehand, into a table with the same columns, primary key and indexes. Same
-database, one process, tables emptied before each turn, turns alternate; the ratio is the median
-over the rounds. A third side also judges the readings on arrival (`check_pages`), which the job
-does in the same transaction: that reads every one of them back. On a busy machine the ratio of
-processor time, of this process and its session together, says more than that of the clock.
+page sizes. One side decodes, parses and hashes them, saves payloads, observations and ledger, and
+judges the readings on arrival, as the job does (`walk`, `save_fetch` and `check_saved` with the
+collector paused); the other copies the finished rows, as text made beforehand, into a table with
+the same columns, primary key and indexes. Same database, one process, tables emptied before each
+turn, turns alternate; the ratio is the median over the rounds. A third side leaves the checks out,
+to tell what they cost. On a busy machine the ratio of processor time, of this process and its
+session together, says more than that of the clock.
 """
 
 import argparse
@@ -132,8 +132,8 @@ def read_again(recording: Recording) -> FetchResult:
                        pages=pages, http_status=200, cursor_after=END.isoformat())
 
 
-def ingest(conn: Connection, recording: Recording, *, checked: bool = False) -> int:
-    """Read and store one fetch; the rows that came of it."""
+def ingest(conn: Connection, recording: Recording, *, checked: bool = True) -> int:
+    """Read, store and judge one fetch; the rows that came of it."""
     result = read_again(recording)
     saved = save_fetch(
         conn, connection_id=recording.connection_id, patient_id=recording.patient_id,
@@ -144,7 +144,7 @@ def ingest(conn: Connection, recording: Recording, *, checked: bool = False) -> 
     return saved.inserted
 
 
-def ingest_all(engine: Engine, recordings: list[Recording], *, checked: bool = False) -> int:
+def ingest_all(engine: Engine, recordings: list[Recording], *, checked: bool = True) -> int:
     """Rows stored; one transaction a fetch, as in the job."""
     rows = 0
     for recording in recordings:
@@ -177,7 +177,7 @@ def measure(engine: Engine, recordings: list[Recording], rounds: int) -> dict[st
     lines = finished_rows(engine, recordings)
     sides: dict[str, Callable[[], int]] = {
         "ingest": lambda: ingest_all(engine, recordings), "copy": lambda: copy_all(engine, lines),
-        "checked": lambda: ingest_all(engine, recordings, checked=True)}
+        "unchecked": lambda: ingest_all(engine, recordings, checked=False)}
     by_cpu: dict[str, list[float]] = {name: [] for name in sides}
 
     def rate(name: str) -> float:
@@ -192,7 +192,9 @@ def measure(engine: Engine, recordings: list[Recording], rounds: int) -> dict[st
             "copy_rows_per_second": round(median(by_wall["copy"])),
             "ratio": round(median_ratio(by_wall["ingest"], by_wall["copy"]), 3),
             "ratio_of_cpu": round(median_ratio(by_cpu["ingest"][1:], by_cpu["copy"][1:]), 3),
-            "ratio_checked": round(median_ratio(by_wall["checked"], by_wall["copy"]), 3)}
+            "ratio_unchecked": round(median_ratio(by_wall["unchecked"], by_wall["copy"]), 3),
+            "ratio_unchecked_of_cpu": round(
+                median_ratio(by_cpu["unchecked"][1:], by_cpu["copy"][1:]), 3)}
 
 
 def _cpu_s(engine: Engine) -> float:
@@ -244,7 +246,8 @@ def main() -> None:
         print(f"{name:14s}{one['rows']:8.0f} rows  {one['rows_per_second']:8.0f} rows/s"
               f"  COPY {one['copy_rows_per_second']:8.0f} rows/s  ratio {one['ratio']:.2f}"
               f" (of processor time {one['ratio_of_cpu']:.2f};"
-              f" judged on arrival too {one['ratio_checked']:.2f})")
+              f" not judged on arrival {one['ratio_unchecked']:.2f},"
+              f" {one['ratio_unchecked_of_cpu']:.2f})")
 
 
 if __name__ == "__main__":

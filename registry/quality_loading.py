@@ -20,6 +20,7 @@ from registry.database import Connection, raw_cursor
 from registry.observations import Written
 
 PAIR = (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)
+"""The vitals whose readings are compared within a measurement: of others no group is noted."""
 
 ObjectArray = npt.NDArray[np.object_]
 
@@ -40,7 +41,7 @@ SELECT w.place, o.* FROM {WINDOWS} CROSS JOIN LATERAL (
     SELECT o.key, {MICROSECONDS.format("o.effective_start")},
            CAST(o.value AS double precision), o.provider,
            concat_ws(' ', o.provider, coalesce(o.device_id, o.device_model)),
-           coalesce(o.group_id, ''),
+           CASE WHEN o.vital = ANY(%(paired)s) THEN coalesce(o.group_id, '') ELSE '' END,
            CASE WHEN o.effective_start > o.fetched_at AND EXISTS (
                SELECT 1 FROM raw_payloads r WHERE r.sha256 = o.raw_sha256
                  AND (r.resource = 'webhook' OR r.resource LIKE 'file %%'))
@@ -142,10 +143,12 @@ def own_readings(written: Written) -> Own:
                 and one.statistic in _STATISTICS):
             by_vital.setdefault(one.vital, []).append((key, one))
     return Own(connection_id=written.connection_id, readings={
-        vital: _columns(written.provider.value, rows) for vital, rows in by_vital.items()})
+        vital: _columns(written.provider.value, rows, paired=vital in PAIR)
+        for vital, rows in by_vital.items()})
 
 
-def _columns(provider: str, rows: Sequence[tuple[bytes, Observation]]) -> _Columns:
+def _columns(provider: str, rows: Sequence[tuple[bytes, Observation]], *,
+             paired: bool) -> _Columns:
     devices = [one.device_model if one.device_id is None else one.device_id for _, one in rows]
     source = {name: provider if name is None else f"{provider} {stored_text(name)}"
               for name in set(devices)}
@@ -156,7 +159,7 @@ def _columns(provider: str, rows: Sequence[tuple[bytes, Observation]]) -> _Colum
         values=np.array([float(one.value) for _, one in rows]),
         platforms=_objects([provider] * len(rows)),
         sources=_objects([source[name] for name in devices]),
-        groups=_objects([stored_text(one.group_id or "") for _, one in rows]),
+        groups=_objects([stored_text(one.group_id or "") if paired else "" for _, one in rows]),
         arrived_us=np.full(len(rows), np.inf))
 
 
@@ -173,7 +176,8 @@ def load(conn: Connection, windows: Sequence[Window], own: Own | None = None) ->
 
     The windows are of one patient. What `own` holds is not read back.
     """
-    asked = parameters(windows) | {"own": own.connection_id if own else None}
+    asked = parameters(windows) | {"own": own.connection_id if own else None,
+                                   "paired": [vital.value for vital in PAIR]}
     with raw_cursor(conn) as cursor:
         cursor.execute(_READINGS, asked)
         places, stored = _split(cursor.fetchall())
