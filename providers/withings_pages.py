@@ -9,6 +9,7 @@ Reference: developer.withings.com, API reference.
 from collections.abc import Set
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from clinical.vitals import Vital
@@ -59,6 +60,9 @@ _UNSPECIFIED_TEMPERATURE = 12
 _AMBIGUOUS = 1
 _METHODS = {0: Method.DEVICE, 8: Method.DEVICE, 1: Method.AMBIGUOUS, 2: Method.MANUAL,
             4: Method.MANUAL, 5: Method.DEVICE, 7: Method.DEVICE, 15: Method.DEVICE}
+_REASONS = {_AMBIGUOUS: ("attrib 1: may be another person",)}
+_UNDOCUMENTED = ("attrib undocumented",)
+_NO_PLACE = "type 12: where it was taken is not told"
 _MOST_DIGITS = 12
 _MOST = 10**_MOST_DIGITS
 _KINDS = {"Blood Pressure Monitor": "cuff", "Activity Tracker": "watch", "Sleep Monitor": "mat",
@@ -234,9 +238,10 @@ def _read_group(group: object, name: str, observations: list[Observation],
     if group["category"] != REAL_MEASURE:
         return  # a goal that the user set, not a reading
     found: list[Observation] = []
+    shared = _shared(group)
     for index, measure in enumerate(measures):
         try:
-            if one := _measure(measure, group):
+            if one := _measure(measure, shared):
                 found.append(one)
         except OddError as odd:
             refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd),
@@ -249,29 +254,40 @@ def _read_group(group: object, name: str, observations: list[Observation],
     observations += found
 
 
-def _measure(measure: object, group: dict[str, Any]) -> Observation | None:
+def _shared(group: dict[str, Any]) -> dict[str, Any] | OddError:
+    """What the group's readings have in common, or why none of them can be read."""
+    attrib, modified = group["attrib"], group.get("modified")
+    try:
+        moment, grpid = at_epoch(group.get("date")), group.get("grpid")
+        if type(grpid) is not int:
+            raise OddError("grpid is not a whole number")
+        return {
+            "effective_start": moment, "effective_end": moment,
+            "method": _METHODS.get(attrib, Method.DEVICE), "device_id": _device(group),
+            "device_model": text_at(group, "model"), "group_id": str(grpid),
+            "provider_modified_at": None if modified is None else at_epoch(modified),
+            "quality": Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
+            "quality_reasons": _REASONS.get(attrib, () if attrib in _METHODS else _UNDOCUMENTED)}
+    except OddError as odd:
+        return odd
+
+
+def _measure(measure: object, shared: dict[str, Any] | OddError) -> Observation | None:
     if not isinstance(measure, dict):
         raise OddError("not an object")
-    kind, attrib = measure.get("type"), group["attrib"]
+    kind = measure.get("type")
     if type(kind) is not int:
         raise OddError("type is not a whole number")
     vital = MEASURES.get(kind)
     if vital is None:
         return None  # weight and the like
     value = plausible(vital, _scaled(measure.get("value"), measure.get("unit")))
-    moment = at_epoch(group.get("date"))
-    grpid, modified = group.get("grpid"), group.get("modified")
-    if type(grpid) is not int:
-        raise OddError("grpid is not a whole number")
-    return Observation(
-        vital=vital, value=value, effective_start=moment, effective_end=moment,
-        method=_METHODS.get(attrib, Method.DEVICE), device_id=_device(group),
-        device_model=text_at(group, "model"),
-        source_record_id=f"{grpid}:{kind}", group_id=str(grpid),
-        provider_modified_at=None if modified is None else at_epoch(modified),
-        quality=Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
-        quality_reasons=_reasons(kind, attrib),
-    )
+    if isinstance(shared, OddError):
+        raise OddError(str(shared))
+    if kind == _UNSPECIFIED_TEMPERATURE:
+        shared = shared | {"quality_reasons": (*shared["quality_reasons"], _NO_PLACE)}
+    return Observation(vital=vital, value=value,
+                       source_record_id=f"{shared['group_id']}:{kind}", **shared)
 
 
 def _scaled(value: object, unit: object) -> Decimal:
@@ -280,23 +296,17 @@ def _scaled(value: object, unit: object) -> Decimal:
         raise OddError("value or unit is not a whole number")
     if abs(value) >= _MOST or abs(unit) > _MOST_DIGITS:
         raise OddError("out of plausible range")
+    return _decimal(value, unit)
+
+
+@lru_cache(maxsize=1024)
+def _decimal(value: int, unit: int) -> Decimal:
     return Decimal(value).scaleb(unit)
 
 
 def _vital_of(measure: object) -> Vital | None:
     kind = measure.get("type") if isinstance(measure, dict) else None
     return MEASURES.get(kind) if type(kind) is int else None
-
-
-def _reasons(kind: int, attrib: int) -> tuple[str, ...]:
-    reasons = []
-    if attrib == _AMBIGUOUS:
-        reasons.append("attrib 1: may be another person")
-    elif attrib not in _METHODS:
-        reasons.append("attrib undocumented")
-    if kind == _UNSPECIFIED_TEMPERATURE:
-        reasons.append("type 12: where it was taken is not told")
-    return tuple(reasons)
 
 
 def _minute(vital: Vital, epoch: str, value: object, holder: dict[str, Any], *,
