@@ -1,4 +1,4 @@
-"""Every night: delete model documents that no alias and no forecast needs any more."""
+"""Every night: delete what is past its time: documents, forecasts, history, events."""
 
 from typing import Any
 

@@ -28,6 +28,16 @@ _PAYLOADS = """
 DELETE FROM raw_payloads p WHERE stored_at < :before AND NOT EXISTS (
     SELECT 1 FROM quarantine q WHERE q.raw_sha256 = p.sha256 AND q.status = 'held')"""
 
+_HISTORY = {
+    "coverage_revisions": "replaced_at < :before",
+    "quality_flags": "cleared_at < :before",
+    "drift_figures": "day < CAST(:before AS date)",
+    "quarantine": "decided_at < :before AND status <> 'held'",
+}
+"""What was once so and is no longer, and figures that rollups have counted."""
+
+_FORECASTS = ("forecasts", "severities", "evaluations")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retained:
@@ -51,3 +61,24 @@ def retain(
     if payloads_before is not None:
         payloads = conn.execute(text(_PAYLOADS), {"before": payloads_before}).rowcount
     return Retained(documents=documents, payloads=payloads)
+
+
+def drop_history(conn: Connection, before: datetime) -> int:
+    """Delete what was superseded, cleared or decided before then; how many rows went.
+
+    Readings and their revisions stay, as do flags that stand and payloads that are held.
+    """
+    return sum(_delete(conn, table, condition, before) for table, condition in _HISTORY.items())
+
+
+def drop_forecasts(conn: Connection, before: datetime) -> int:
+    """Delete forecasts, severities and scores of cycles before then; how many rows went.
+
+    Rollups keep what boards show of them.
+    """
+    return sum(_delete(conn, table, "cutoff < :before", before) for table in _FORECASTS)
+
+
+def _delete(conn: Connection, table: str, condition: str, before: datetime) -> int:
+    return conn.execute(text(f"DELETE FROM {table} WHERE {condition}"),  # noqa: S608 -- constants
+                        {"before": before}).rowcount

@@ -46,6 +46,7 @@ coverage_revisions = Table(
     Column("computed_cycle", UTCTime, nullable=False),
     Column("replaced_at", UTCTime, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("patient_id", "vital", "day", "version"),
+    ordered("ix_coverage_revisions_replaced", "replaced_at"),
     comment="what the coverage of a day said before an hour of it was judged otherwise",
 )
 

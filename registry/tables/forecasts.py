@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from registry.tables.base import UTCTime, metadata
+from registry.tables.base import UTCTime, metadata, ordered
 from registry.tables.models import DOCUMENT, DOCUMENT_KEY
 
 forecasts = Table(
@@ -56,6 +56,7 @@ severities = Table(
     Column("outlook", JSON, nullable=False, comment="severity of the forecast"),
     Column("protocol", JSON, nullable=False, comment="home-monitoring table and verdicts"),
     PrimaryKeyConstraint("patient_id", "cutoff"),
+    ordered("ix_severities_cutoff", "cutoff"),
 )
 
 evaluations = Table(
@@ -70,6 +71,7 @@ evaluations = Table(
     Column("mae", JSON, nullable=False, comment="{member or ensemble: mean absolute error}"),
     Column("covered", JSON, nullable=False, comment="{level: [true, false or null per lead]}"),
     PrimaryKeyConstraint("patient_id", "vital", "cutoff"),
+    ordered("ix_evaluations_cutoff", "cutoff"),
     Index("ix_evaluations_open", "patient_id", "vital", "cutoff",
           postgresql_where=text("NOT final")),
 )

@@ -1,10 +1,11 @@
-"""Retain: delete model documents that nothing needs, events and webhooks past their time."""
+"""Retain: delete what is past its time. Readings are kept for ever."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from registry.database import transaction
 from registry.event_log import drop_events
+from registry.retention import drop_forecasts, drop_history
 from registry.retention import retain as drop
 from registry.runs import run
 from registry.webhooks import drop_webhook_events
@@ -13,20 +14,25 @@ from vitalcast.wiring import System
 
 
 def retain(system: System, *, cycle: str | datetime | None) -> dict[str, Any]:
-    """Delete what is past its days before `cycle`; figures: documents, events and webhooks deleted.
+    """Delete what is past its days before `cycle`; figures: rows deleted.
 
     Documents go that no alias, no forecast and no later training needs; events that Elasticsearch
-    has, or all where there is none.
+    has, or all where there is none; raw payloads only where a setting says so.
     """
     hour = parse_cycle(cycle)
     with run(system.engine, job="retain", cycle=hour, shard="1/1") as figures, \
             transaction(system.engine) as conn:
         settings = system.settings
-        before = hour - timedelta(days=settings.retain_days)
-        figures["documents"] = drop(conn, documents_before=before).documents
-        figures["events"] = drop_events(
-            conn, before=hour - timedelta(days=settings.event_days),
-            delivering=bool(settings.elasticsearch_url))
-        figures["webhooks"] = drop_webhook_events(
-            conn, before=hour - timedelta(days=settings.event_days))
+
+        def ago(days: int) -> datetime:
+            return hour - timedelta(days=days)
+
+        figures["forecasts"] = drop_forecasts(conn, ago(settings.forecast_days))
+        figures["history"] = drop_history(conn, ago(settings.retain_days))
+        gone = drop(conn, documents_before=ago(settings.retain_days), payloads_before=(
+            ago(settings.payload_days) if settings.payload_days else None))
+        figures.update(documents=gone.documents, payloads=gone.payloads)
+        figures["events"] = drop_events(conn, before=ago(settings.event_days),
+                                        delivering=bool(settings.elasticsearch_url))
+        figures["webhooks"] = drop_webhook_events(conn, before=ago(settings.event_days))
     return dict(figures)

@@ -26,6 +26,9 @@ _ORDER_OF_ARRIVAL = (
     ("ix_fetches_cycle", "fetches", "cycle"),
     ("ix_fits_cutoff", "fits", "cutoff"),
     ("ix_coverage_day", "coverage", "day"),
+    ("ix_coverage_revisions_replaced", "coverage_revisions", "replaced_at"),
+    ("ix_severities_cutoff", "severities", "cutoff"),
+    ("ix_evaluations_cutoff", "evaluations", "cutoff"),
 )
 
 
