@@ -47,8 +47,9 @@ def test_what_is_missing_now_is_told_by_state_the_most_urgent_first() -> None:
         day([State.NOT_ENTITLED], [(0, "lapsed")], vital="spo2"),
         day([State.NOT_SYNCED], [(0, "not synced")], vital="systolic_bp"),
         day([State.NOT_MEASURED], [(0, "nobody")], vital="body_temperature"),
-        day([], [], vital="diastolic_bp")])
+        day([State.KEPT_OUT], [(0, "cannot be")], vital="diastolic_bp"), day([], [])])
     assert [(one.state, one.vitals, one.why) for one in found] == [
+        ("kept out", ("diastolic blood pressure",), "cannot be"),
         ("not entitled", ("oxygen saturation",), "lapsed"),
         ("not synced", ("respiratory rate", "systolic blood pressure"), "not synced")]
 
