@@ -27,7 +27,7 @@ def a_document(**changes: Any) -> Document:
 
 
 def planned(earlier: Document | None, *, later: int = 1, member: str = "ets",
-            config: EngineConfig = CONFIG, hours: int = 336, **more: bool) -> Plan:
+            config: EngineConfig = CONFIG, hours: int = 336, **more: Any) -> Plan:
     return plan(member, earlier, end=END + timedelta(hours=later), hours=hours, config=config,
                 policy=POLICY, document_id="id", **more)
 
