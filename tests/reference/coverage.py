@@ -22,8 +22,7 @@ class Source:
     asleep: Sequence[bool]
 
 
-def said_by(source: Source, hour: int,  # noqa: C901 -- one rule after the other, on purpose
-            start_s: int, now_s: int) -> State:
+def said_by(source: Source, hour: int, start_s: int, now_s: int) -> State:
     """What one source says of hour number `hour`, which has no reading."""
     begin = start_s + hour * HOUR
     end = begin + HOUR
