@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from providers.coverage_facts import KEPT_OUT
 from providers.http import Patience
-from providers.sandbox.cohort import cohort
+from providers.sandbox.cohort import Patient, cohort
 from providers.sandbox.devices import Gap
 from providers.sandbox.readings import Subject
 from providers.sandbox.world import Source
@@ -35,8 +35,8 @@ def source(gaps: Mapping[str, tuple[Gap, ...]]) -> Source:
     def made(anchor: int) -> list[Subject]:
         found: list[Subject] = []
         for one in cohort(7)(anchor):
-            if one.subject_id in WHO.values():
-                object.__setattr__(one.profile, "gaps", gaps.get(one.provider.value, ()))  # type: ignore[attr-defined]
+            if isinstance(one, Patient) and one.subject_id in WHO.values():
+                one.profile = replace(one.profile, gaps=gaps.get(one.provider.value, ()))
                 found.append(one)
         return found
     return made
