@@ -14,6 +14,8 @@ from tests.serving import Client
 PROBLEM = "application/problem+json"
 SignIn = Callable[..., Client]
 """Clients with a token for a name, and for another role than the user's where one is given."""
+Browser = Callable[[str], Client]
+"""Clients signed in as a role by cookie, as a browser is."""
 
 
 def settings(url: str, **more: Any) -> ApiSettings:

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 
 from api.app import create_app
-from api.security import Principal, Role, Tokens
-from tests.answers import SignIn, settings
+from api.security import COOKIE, Principal, Role, Tokens
+from tests.answers import Browser, SignIn, settings
 from tests.clinic import USERS
 from tests.serving import Client, served
 
@@ -36,6 +36,24 @@ def sign_in(app: FastAPI, root: str) -> Iterator[SignIn]:
         return clients[-1]
 
     yield client
+    for one in clients:
+        one.close()
+
+
+@pytest.fixture
+def browser(app: FastAPI, root: str) -> Iterator[Browser]:
+    """Clients that a browser is: signed in under their role's name, by cookie, asking for pages."""
+    clients: list[Client] = []
+
+    def signed_in(role: str) -> Client:
+        client = Client(root)
+        client.headers["Accept"] = "text/html"
+        client.cookies.set(COOKIE, app.state.tokens.issue(
+            Principal(username=role, role=Role(role))))
+        clients.append(client)
+        return client
+
+    yield signed_in
     for one in clients:
         one.close()
 

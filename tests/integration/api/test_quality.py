@@ -1,27 +1,22 @@
 """Flags and quality reports behind the API: who sees them, what they say, the page."""
 
-from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from api import schemas
 from api.routes.quality import FlagsOut, QualityOut
-from api.security import COOKIE, Principal, Role
 from clinical.quality import LABELS, Flag
 from registry.connections import TokenCipher
 from registry.database import transaction
-from tests.answers import SignIn, held_to
+from tests.answers import Browser, SignIn, held_to
 from tests.clinic import CYCLE, PATIENTS
 from tests.reference.cycles import KEYS
-from tests.serving import Client
 from vitalcast.jobs.quality import check_quality
 from vitalcast.settings import Settings
 from vitalcast.wiring import System
 
-Browser = Callable[[str], Client]
 DAY = date(2026, 11, 19)
 
 
@@ -40,23 +35,6 @@ def flagged(ward: Engine) -> None:
     system = System(settings=Settings(), engine=ward, cipher=TokenCipher([KEYS.token_key]))
     for days in (1, 0):
         check_quality(system, day=DAY - timedelta(days=days))
-
-
-@pytest.fixture
-def browser(app: FastAPI, root: str) -> Iterator[Browser]:
-    clients: list[Client] = []
-
-    def signed_in(role: str) -> Client:
-        client = Client(root)
-        client.headers["Accept"] = "text/html"
-        client.cookies.set(COOKIE, app.state.tokens.issue(
-            Principal(username=role, role=Role(role))))
-        clients.append(client)
-        return client
-
-    yield signed_in
-    for one in clients:
-        one.close()
 
 
 def test_a_doctor_sees_the_flags_of_own_patients(sign_in: SignIn) -> None:

@@ -1,41 +1,19 @@
 """The operators' pages of cycles: who sees them, and what they say."""
 
-from collections.abc import Callable, Iterator
 
 import orjson
 import pytest
-from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from api.answers import encode
 from api.routes.cycles import RunExplanationOut
-from api.security import COOKIE, Principal, Role
 from registry.cycles import Cycles
 from registry.database import transaction
 from registry.runs import run
-from tests.answers import held_to, is_problem
+from tests.answers import Browser, held_to, is_problem
 from tests.clinic import CYCLE, NOW, PASSWORD, PATIENTS
 from tests.serving import Client
 from vitalcast.explain import explain
-
-Browser = Callable[[str], Client]
-
-
-@pytest.fixture
-def browser(app: FastAPI, root: str) -> Iterator[Browser]:
-    clients: list[Client] = []
-
-    def signed_in(role: str) -> Client:
-        client = Client(root)
-        client.headers["Accept"] = "text/html"
-        client.cookies.set(COOKIE, app.state.tokens.issue(
-            Principal(username=role, role=Role(role))))
-        clients.append(client)
-        return client
-
-    yield signed_in
-    for one in clients:
-        one.close()
 
 
 def test_an_operator_sees_the_cycles_and_why_one_went_wrong(
