@@ -8,7 +8,6 @@ from forecasting.config import BUCKETS
 from forecasting.explain import Explanation
 
 LEADS = (1, 6, 12, 24)
-BUCKET_LABELS = tuple(name.replace("-", "–") for name in BUCKETS)
 # The picture of a daily pattern, in the units of its viewBox.
 HEIGHT, HOUR_WIDTH = 84.0, 15.0
 MIDDLE = HEIGHT / 2
