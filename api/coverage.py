@@ -93,15 +93,11 @@ def lacks_of(days: Sequence[CoverageDay]) -> tuple[Lack, ...]:
                       if hour.state in MISSING), key=lambda one: -one[0])
     return tuple(
         Lack(state=words(state), why=several[0][2] or "", vitals=ALL if
-             len(several) == len(FORECAST_VITALS) else tuple(_label(one) for _, one, _ in several))
+             len(several) == len(FORECAST_VITALS) else
+             tuple(SPECS[Vital(one)].noun for _, one, _ in several))
         for state, group in groupby(lacking, key=lambda one: one[0]) for several in [list(group)])
 
 
 def words(state: State) -> str:
     """The state as a person reads it."""
     return "ok" if state is State.OK else state.word.replace("_", " ")
-
-
-def _label(vital: str) -> str:
-    label = SPECS[Vital(vital)].label
-    return label[0].lower() + label[1:]

@@ -124,7 +124,7 @@ def _deviation(
 ) -> Deviation:
     spec = SPECS[Vital(vital)]
     digits = 1 if spec.resolution < 1 else 0
-    told = f"Overnight {spec.label.lower()} {value:.{digits}f} {spec.display_unit}"
+    told = f"Overnight {spec.noun} {value:.{digits}f} {spec.display_unit}"
     if len(nights) < minimum_nights:
         return Deviation(
             vital=vital, value=value, usual=None, spread=None, z=None, nights=len(nights),

@@ -36,6 +36,11 @@ class VitalSpec:
     resolution: float
     source: str
 
+    @property
+    def noun(self) -> str:
+        """The label as it stands within a sentence."""
+        return self.label.lower()
+
     def plausible(self, value: float) -> bool:
         """Whether `value`, in the vital's own unit, lies in the plausible range (ends included)."""
         return self.low <= value <= self.high

@@ -158,7 +158,7 @@ def why(state: State, of: Facts | None, vital: Vital, *, charging: bool = False)
 
 
 def _worn_no_reading(of: Facts, vital: Vital, _: bool) -> str:
-    said = f"{_device(of)} was worn but gave no {_label(vital)}"
+    said = f"{_device(of)} was worn but gave no {SPECS[vital].noun}"
     asleep = of.provider is Provider.GOOGLE_HEALTH and vital is Vital.SPO2
     return f"{said}, which it measures mostly asleep" if asleep else said
 
@@ -170,12 +170,12 @@ def _not_worn(of: Facts, _: Vital, charging: bool) -> str:
 
 
 def _not_measured(_: Facts, vital: Vital, __: bool) -> str:
-    return f"nobody took {_label(vital)}, which no device of the patient measures by itself"
+    return f"nobody took {SPECS[vital].noun}, which no device of the patient measures by itself"
 
 
 def _not_expected(of: Facts, vital: Vital, _: bool) -> str:
     if of.how is Coverage.NIGHTLY:
-        return f"{_device(of)} gives {_label(vital)} once a night, by noon, and none by day"
+        return f"{_device(of)} gives {SPECS[vital].noun} once a night, by noon, and none by day"
     since = "" if of.read_from is None else f" from {_at(of.read_from)} on"
     return f"{_vendor(of)} was asked for readings{since} only"
 
@@ -207,7 +207,7 @@ def _not_entitled(of: Facts, _: Vital, __: bool) -> str:
 
 
 def _unsupported(of: Facts, vital: Vital, _: bool) -> str:
-    return f"{_device(of)} does not measure {_label(vital)}"
+    return f"{_device(of)} does not measure {SPECS[vital].noun}"
 
 
 _SENTENCES = {
@@ -229,11 +229,6 @@ def _vendor(of: Facts) -> str:
 
 _VENDORS = {Provider.GOOGLE_HEALTH: "Google Health", Provider.FHIR: "FHIR",
             Provider.IHEALTH: "iHealth", Provider.OPEN_MHEALTH: "Open mHealth"}
-
-
-def _label(vital: Vital) -> str:
-    label = SPECS[vital].label
-    return label[0].lower() + label[1:]
 
 
 def _at(moment: datetime) -> str:

@@ -85,7 +85,7 @@ def _line(one: Linked) -> LinkLine:
 
 
 def _missing(scope: MissingScope) -> str:
-    lost, fewer = (", ".join(SPECS[vital].label.lower() for vital in vitals)
+    lost, fewer = (", ".join(SPECS[vital].noun for vital in vitals)
                    for vitals in (scope.lost, scope.fewer))
     if lost or fewer:
         parts = [f"no {lost}" if lost else "", f"fewer readings of {fewer}" if fewer else ""]
