@@ -163,6 +163,11 @@ def test_settings_that_the_roles_write_are_settings() -> None:
     assert defaults("airflow")["airflow_pools"] == POOLS
 
 
+def test_dags_run_from_the_start() -> None:
+    written = (HERE / "roles/airflow/templates/airflow.env.j2").read_text()
+    assert "'AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION': 'false'" in written
+
+
 def test_units_run_without_rights_and_everything_listens_on_loopback() -> None:
     unit = (HERE / "roles/common/templates/service.j2").read_text()
     for line in ("NoNewPrivileges=true", "ProtectSystem=strict", "PrivateTmp=true",

@@ -18,6 +18,11 @@ EXAMPLE = (ROOT / "deploy.env.example").read_text()
 SECRETS = re.findall(r"^([A-Z_]+)=$", EXAMPLE, re.MULTILINE)
 PROFILES = ((), ("watch",), ("events",), ("watch", "events"))
 OURS = "vitalcast:"
+OF_THE_API = {"VITALCAST_SECRET_KEY", "VITALCAST_METRICS_TOKEN", "VITALCAST_REDIRECT_URI"}
+NOT_ON_A_SERVER = {
+    "VITALCAST_HOME", "VITALCAST_DATABASE", "VITALCAST_AIRFLOW_DATABASE_URL",
+    "VITALCAST_BROKER_URL", "VITALCAST_CELERY_WORKERS", "VITALCAST_SANDBOX_URL"}
+"""What only `vitalcast up` and `demo` read, and where the image keeps its home."""
 
 
 def compose(*arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
@@ -81,13 +86,26 @@ def test_what_goes_on_running_has_a_health_check_and_waits_for_what_it_needs(
     assert services["airflow-worker"]["deploy"]["replicas"] == 2
 
 
-def test_settings_given_to_our_services_are_settings(
+def test_every_setting_reaches_our_services_from_the_env_file(
         services: dict[str, dict[str, Any]]) -> None:
-    known = {f"VITALCAST_{name.upper()}" for name in Settings.model_fields}
+    known = {f"VITALCAST_{name.upper()}" for name in Settings.model_fields} - NOT_ON_A_SERVER
     for service in services.values():
         if service["image"].startswith(OURS):
             given = {name for name in service["environment"] if name.startswith("VITALCAST_")}
-            assert given and given <= known
+            assert known - OF_THE_API <= given <= known
+    assert known <= set(services["api"]["environment"])
+
+
+def test_a_setting_of_the_env_file_is_handed_on_and_another_keeps_its_default() -> None:
+    done = compose("config", **filled(), VITALCAST_RETAIN_DAYS="7")
+    given = yaml.safe_load(done.stdout)["services"]["airflow-worker"]["environment"]
+    assert (given["VITALCAST_RETAIN_DAYS"], given["VITALCAST_EVENT_DAYS"]) == ("7", None)
+
+
+def test_dags_run_from_the_start(services: dict[str, dict[str, Any]]) -> None:
+    for name in ("migrate", "airflow-dag-processor"):
+        assert services[name]["environment"]["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == \
+            "false"
 
 
 def test_the_dockerfile_is_clean_multi_stage_and_not_root() -> None:
