@@ -3,6 +3,7 @@
 `docs/settings.md` lists the same table; a test fails when a setting is missing there.
 """
 
+import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -155,6 +156,15 @@ class Settings(BaseSettings):
     def fit_workers(self) -> int:
         """Fitting processes of one training shard."""
         return self.workers or max(1, (os.cpu_count() or 1) // self.shards)
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables, for a process of its own."""
+    values = settings.model_dump(mode="json")
+    return {
+        f"VITALCAST_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+        for name, value in values.items()
+    }
 
 
 def load_settings() -> Settings:

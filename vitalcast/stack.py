@@ -5,7 +5,6 @@ StackBusy  another `vitalcast up` or `demo` uses the same home folder.
 """
 
 import fcntl
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -26,7 +25,7 @@ from vitalcast.local_database import database_server
 from vitalcast.model_config import ModelConfig
 from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
 from vitalcast.sandbox_admin import google_keyset, send_webhooks_to
-from vitalcast.settings import Settings
+from vitalcast.settings import Settings, child_environment
 from vitalcast.wiring import client_of
 
 DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
@@ -122,15 +121,6 @@ def _with_webhooks(settings: Settings) -> Settings:
         "webhook_withings": token_urlsafe(24), "webhook_oura_token": token_urlsafe(24),
         "webhook_oura": client_of(settings, Provider.OURA)[1],
         "webhook_google_health": token_urlsafe(24), "webhook_google_health_keyset": str(keyset)})
-
-
-def child_environment(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables, for the processes of the stack."""
-    values = settings.model_dump(mode="json")
-    return {
-        f"VITALCAST_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in values.items()
-    }
 
 
 def _with_environment(command: Command, settings: Settings, schedule: str) -> Command:

@@ -28,7 +28,7 @@ from vitalcast.jobs.ingest import ingest
 from vitalcast.jobs.train import train
 from vitalcast.keys import Keys
 from vitalcast.sandbox_admin import set_clock
-from vitalcast.settings import Settings
+from vitalcast.settings import Settings, child_environment
 from vitalcast.wiring import System
 
 CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -161,10 +161,7 @@ def job_command(job: str, hour: datetime, config: Path) -> list[str]:
 
 def job_environment(given: Settings) -> Mapping[str, str]:
     """The settings as environment variables, for a job in a process of its own."""
-    values = given.model_dump(mode="json")
-    return {**os.environ, **{
-        f"VITALCAST_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in values.items()}}
+    return {**os.environ, **child_environment(given)}
 
 
 def await_that(what: str, true: Callable[[], bool], within_s: float = 60,

@@ -1,11 +1,12 @@
 """Settings come from the environment, and each is documented."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from vitalcast.errors import UserError
-from vitalcast.settings import Settings, default_home, load_settings
+from vitalcast.settings import Settings, child_environment, default_home, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -23,6 +24,17 @@ def test_the_environment_sets_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_pat
     settings = load_settings()
     assert settings.home == tmp_path
     assert settings.rate_limits == {"withings": "120/60"}
+
+
+def test_settings_survive_the_environment_of_a_child(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:
+    given = Settings(home=tmp_path, database_url="postgresql://a:b@127.0.0.1:5/c", shards=3,
+                     rate_limits={"withings": "120/60"}, token_keys="key", secret_key="secret")
+    for name, value in child_environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == given
+    assert json.loads(child_environment(given)["VITALCAST_RATE_LIMITS"]) == given.rate_limits
 
 
 def test_a_value_that_cannot_be_read_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
