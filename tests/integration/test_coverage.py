@@ -246,6 +246,37 @@ def test_a_link_that_came_of_files_is_as_far_as_its_newest_reading(place: Instal
         assert (state, "nothing newer has come" in str(why)) == ("not_synced", True)
 
 
+@pytest.mark.parametrize("gaps", [{}])
+def test_a_file_of_old_readings_does_not_hide_that_an_account_cannot_be_read(
+    place: Installation, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file says nothing of a vital that a linked account measures; of the others it goes on."""
+    monkeypatch.setattr("providers.http.Patience", partial(Patience, attempts=1))
+    place.clock(LAST_WHOLE)
+    place.ingest(LAST_WHOLE)
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("INSERT INTO connections (connection_id, patient_id, provider, status) "
+                          "VALUES ('fhir:demo-07', 'demo-07', 'fhir', 'file')"))
+        conn.execute(text(
+            "INSERT INTO observations (key, patient_id, vital, provider, connection_id, value, "
+            "effective_start, effective_end, granularity, statistic, context, method, "
+            "parser_version, quality, quality_reasons) VALUES (:key, 'demo-07', :vital, 'fhir', "
+            "'fhir:demo-07', 80, :at, :at, 'sample', 'instant', 'rest', 'device', 1, 'ok', '{}')"),
+            [{"key": vital.encode().ljust(32), "vital": vital, "at": CYCLE - 20 * HOUR}
+             for vital in ("heart_rate", "systolic_bp")])
+    place.clock(CYCLE)
+    fault(place, "http_500")
+    place.ingest()
+    cover(place)
+    assert told(place, "oura", "heart_rate", CYCLE - HOUR)[0] == "fetch_failed"
+    assert told(place, "oura", "systolic_bp", CYCLE - 20 * HOUR) == ("ok", None)
+    assert told(place, "oura", "systolic_bp", CYCLE - HOUR)[0] == "not_synced"
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("UPDATE connections SET status = 'revoked' WHERE provider = 'oura'"))
+    cover(place)
+    assert told(place, "oura", "heart_rate", CYCLE - HOUR)[0] == "not_synced"
+
+
 @pytest.mark.parametrize("gaps", [{"oura": (NEVER_SYNCED,)}])
 def test_a_forecast_that_is_not_there_names_the_cause(place: Installation) -> None:
     place.clock(CYCLE)

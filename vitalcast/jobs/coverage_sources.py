@@ -33,6 +33,7 @@ Night = tuple[str, str, datetime, datetime]
 VITALS = tuple(vital.value for vital in FORECAST_VITALS)
 LONGEST_NIGHT = timedelta(hours=24)
 OFFSET_WINDOW = timedelta(hours=72)
+_NO_ACCOUNT = ("file", "revoked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,9 +77,9 @@ def read_known(conn: Connection, patients: Sequence[str], window: Window,
     """
     links = read_links(conn, patients)
     place = {name: row for row, name in enumerate(patients)}
-    told = [facts(link.provider, vital, link.status, link.fetched, link.devices, link.last_sync)
-            for link in links for vital in FORECAST_VITALS]
-    owners = np.repeat(np.arange(len(links)), len(VITALS))
+    sources = _sources(links)
+    told = [one for _, one in sources]
+    owners = np.array([owner for owner, _ in sources], dtype=np.int64)
     series = np.array([place[link.patient_id] for link in links], dtype=np.int64)
     worn, charging = read_wear(conn, links, window.start, window.hours)
     worn_then, sent = _by_readings(conn, links, place, window, arrived > 0, since)
@@ -88,7 +89,8 @@ def read_known(conn: Connection, patients: Sequence[str], window: Window,
                        for owner, yes in zip(owners.tolist(), nightly, strict=True) if yes})
     asleep, nights = _nights(conn, sleepers, place, window, since)
     offsets = civil_offsets(conn, sleepers, VITALS[:1], window.end - OFFSET_WINDOW, window.end)
-    rows = series[owners] * len(VITALS) + np.tile(np.arange(len(VITALS)), len(links))
+    rows = series[owners] * len(VITALS) + np.array(
+        [FORECAST_VITALS.index(one.vital) for one in told], dtype=np.int64)
     by_night = np.zeros(len(arrived), dtype=np.bool_)
     by_night[rows[np.array(nightly, dtype=np.bool_)]] = True
     return Known(
@@ -106,6 +108,21 @@ def read_known(conn: Connection, patients: Sequence[str], window: Window,
             offset_s=np.array([int(offsets.get(link.patient_id, timedelta()).total_seconds())
                                for link in links], dtype=np.int64)[owners],
             worn=worn[owners], asleep=asleep[series][owners]))
+
+
+def _sources(links: Sequence[Link]) -> list[tuple[int, Facts]]:
+    """Each link, by its place, as a source of each vital.
+
+    A file speaks by its readings alone where a linked account measures the vital: what it lacks
+    would pass for known while the account cannot be read.
+    """
+    told = [(owner, facts(link.provider, vital, link.status, link.fetched, link.devices,
+                          link.last_sync))
+            for owner, link in enumerate(links) for vital in FORECAST_VITALS]
+    live = {(links[owner].patient_id, one.vital) for owner, one in told
+            if links[owner].status not in _NO_ACCOUNT and one.how is not Coverage.NONE}
+    return [(owner, one) for owner, one in told if links[owner].status != "file"
+            or (links[owner].patient_id, one.vital) not in live]
 
 
 def _by_readings(
