@@ -21,6 +21,7 @@ from airflow.sdk import (
     PartitionedAtRuntime,
     RetryAction,
     RetryRule,
+    get_current_context,
     task,
 )
 
@@ -61,12 +62,30 @@ def stored(*tables: str) -> list[Asset]:
 def scheduled(cron: str) -> CronPartitionTimetable | PartitionedAtRuntime:
     """Runs at `cron`, each with its full UTC hour as partition key.
 
-    With VITALCAST_SCHEDULE=manual (the demo) nothing starts by itself: a run gets its key from
-    whoever triggers it.
+    With VITALCAST_SCHEDULE=manual (the demo) nothing starts by itself.
     """
     if os.environ.get("VITALCAST_SCHEDULE") == "manual":
         return PartitionedAtRuntime()
     return CronPartitionTimetable(cron, timezone="UTC", key_format="%Y-%m-%dT%H:00:00")
+
+
+def cycle_hour() -> str:
+    """The hour that the run of this task is for: its partition key.
+
+    A run triggered by hand without one is for the last full hour at its logical date or, without
+    that, when it was triggered: the same in all of its tasks, however long they take.
+    """
+    from vitalcast.cycle import last_full_hour, partition_key
+
+    context = get_current_context()
+    run = context["dag_run"]
+    return context["partition_key"] or partition_key(
+        last_full_hour(run.logical_date or run.run_after))
+
+
+def announce(asset: Asset) -> None:
+    """Tell the DAGs that wait for `asset` that it is there for this run's hour."""
+    get_current_context()["outlet_events"][asset].add_partitions(cycle_hour())
 
 
 @task

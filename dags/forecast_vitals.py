@@ -8,6 +8,8 @@ from cycle_parts import (
     FORECASTS,
     MODELS,
     OBSERVATIONS,
+    announce,
+    cycle_hour,
     list_shards,
     load_config,
     stored,
@@ -19,18 +21,19 @@ NEWS = PartitionedAssetTimetable(assets=AssetAny(OBSERVATIONS, MODELS))
 @dag(schedule=NEWS, doc_md=__doc__, **COMMON)
 def forecast_vitals() -> None:
     @task(priority_weight=5)
-    def forecast(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
+    def forecast(shard: str, config_hash: str) -> dict[str, Any]:
         from vitalcast.jobs.forecast import forecast
         from vitalcast.wiring import open_system
 
-        return forecast(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
+        return forecast(open_system(), cycle=cycle_hour(), shard=shard, config_hash=config_hash)
 
     @task(inlets=stored("observations", "model_documents", "clinical_entries"),
           outlets=[FORECASTS, *stored("forecasts", "severities", "coverage")])
-    def publish(figures: list[dict[str, Any]]) -> None:
+    def publish() -> None:
         """All shards are forecast: the hour's forecasts are there for whoever waits for them."""
+        announce(FORECASTS)
 
-    publish(forecast.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
+    forecast.partial(config_hash=load_config()).expand(shard=list_shards()) >> publish()
 
 
 forecast_vitals()

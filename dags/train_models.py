@@ -12,6 +12,8 @@ from cycle_parts import (
     MODELS,
     OBSERVATIONS,
     TRAINING_POOL,
+    announce,
+    cycle_hour,
     list_shards,
     load_config,
     stored,
@@ -21,11 +23,11 @@ from cycle_parts import (
 @dag(schedule=PartitionedAssetTimetable(assets=OBSERVATIONS), doc_md=__doc__, **COMMON)
 def train_models() -> None:
     @task(pool=TRAINING_POOL)
-    def train(shard: str, config_hash: str, partition_key: str | None = None) -> dict[str, Any]:
+    def train(shard: str, config_hash: str) -> dict[str, Any]:
         from vitalcast.jobs.train import train
         from vitalcast.wiring import open_system
 
-        return train(open_system(), cycle=partition_key, shard=shard, config_hash=config_hash)
+        return train(open_system(), cycle=cycle_hour(), shard=shard, config_hash=config_hash)
 
     @task(inlets=stored("observations", "drift_events"),
           outlets=[MODELS, *stored("fits", "model_documents", "model_aliases")])
@@ -35,6 +37,7 @@ def train_models() -> None:
 
         if not any(shard["ensembles"] for shard in figures):
             raise AirflowSkipException("training left no new models: stored ones stay in use")
+        announce(MODELS)
 
     publish(train.partial(config_hash=load_config()).expand(shard=list_shards()))  # type: ignore[arg-type]
 

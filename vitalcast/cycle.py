@@ -17,15 +17,11 @@ def last_full_hour(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def parse_cycle(text: str | datetime | None) -> datetime:
+def parse_cycle(text: str | datetime) -> datetime:
     """A cycle's hour from a partition key such as `2026-11-21T03:00:00` (UTC when no zone is said).
 
-    UserError when there is none, or when it is not a full hour, or so far away that windows around
-    it leave the calendar.
+    UserError when it is not a full hour, or so far away that windows around it leave the calendar.
     """
-    if text is None:
-        raise UserError("this run has no partition key: trigger it with the cycle's hour, "
-                        "for example 2026-11-21T03:00:00")
     try:
         moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     except ValueError as error:

@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from registry.database import open_engine, transaction
+from tests.reference.cycles import await_that
 from vitalcast.airflow import AirflowClient
-from vitalcast.cycle import partition_key
+from vitalcast.cycle import last_full_hour, partition_key
 from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
 from vitalcast.jobs.enrol import enrol_sandbox
@@ -49,9 +49,23 @@ class Place:
         finally:
             engine.dispose()
 
-    def state(self, dag: str, run_id: str) -> str:
-        runs = self.client.runs(dag, KEY)
-        return str(next(run["state"] for run in runs if run["dag_run_id"] == run_id))
+    def trigger_without_key(self, dag: str) -> dict[str, Any]:
+        run: dict[str, Any] = self.client._call(
+            "POST", f"/dags/{dag}/dagRuns", {"logical_date": None})
+        return run
+
+    def end_of(self, dag: str, run_id: str) -> str:
+        """The state that a run ends in."""
+        def state() -> str:
+            return str(self.client._call("GET", f"/dags/{dag}/dagRuns/{run_id}")["state"])
+
+        await_that(f"the end of {dag}", lambda: state() in ("success", "failed"), TIMEOUT_S)
+        return state()
+
+    def run_of(self, dag: str, key: str) -> str:
+        """The first run with that key, once there is one."""
+        await_that(f"a run of {dag}", lambda: bool(self.client.runs(dag, key)), TIMEOUT_S)
+        return str(self.client.runs(dag, key)[0]["dag_run_id"])
 
     def run_cycle(self) -> None:
         cycle = start_cycle(self.client, KEY)
@@ -132,11 +146,7 @@ def test_a_wrong_variable_fails_at_once_and_says_why(place: Place) -> None:
     place.configure({"windw_hours": 24})
     try:
         run_id = place.client.trigger("train_models", KEY)
-        deadline = time.monotonic() + TIMEOUT_S
-        while place.state("train_models", run_id) not in ("failed", "success"):
-            assert time.monotonic() < deadline, "the run with a wrong configuration did not end"
-            time.sleep(0.5)
-        assert place.state("train_models", run_id) == "failed"
+        assert place.end_of("train_models", run_id) == "failed"
         (task,) = [one for one in place.client.tasks("train_models", run_id)
                    if one["task_id"] == "load_config"]
         assert (task["state"], task["try_number"]) == ("failed", 1)
@@ -146,6 +156,21 @@ def test_a_wrong_variable_fails_at_once_and_says_why(place: Place) -> None:
         assert "Settable are members" in told
     finally:
         place.configure(QUICK)
+
+
+def test_every_dag_may_be_triggered_without_a_key(place: Place) -> None:
+    """As by the button in Airflow's pages: ingest starts the chain for the hour of the click."""
+    dags = {dag["dag_id"] for dag in place.client._call("GET", "/dags")["dags"]}
+    assert set(CHAIN) < dags and len(dags) == 10
+    runs = {dag: place.trigger_without_key(dag) for dag in dags}
+    assert {dag: place.end_of(dag, run["dag_run_id"]) for dag, run in runs.items()} \
+        == dict.fromkeys(dags, "success")
+    hour = partition_key(last_full_hour(datetime.fromisoformat(
+        runs["ingest_vitals"]["run_after"])))
+    for dag in CHAIN[1:]:
+        assert place.end_of(dag, place.run_of(dag, hour)) == "success"
+    jobs = {row.job for row in place.rows(f"SELECT job FROM runs WHERE cycle = '{hour}+00'")}
+    assert {"ingest", "train", "forecast", "evaluate", "rollup", "watch", "retain"} <= jobs
 
 
 def test_following_a_failed_cycle_names_the_task(place: Place) -> None:

@@ -2,13 +2,15 @@
 
 Part of the forecast job, block by block, so that a forecast tells what it was made from; alone it
 does the same without forecasting. Run again it writes nothing, unless more is known by then. The
-last 72 h are judged anew each time; what is older stands, unless readings come: days within the
-window through the readings themselves, older ones through when they were stored.
+last 72 h are judged anew each time; what is older stands, unless readings come: single readings
+within the window by themselves, nights and what is older through when they were stored.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,14 @@ import numpy.typing as npt
 from clinical.vitals import FORECAST_VITALS, Vital
 from providers.coverage import STATES, State, StateArray, classify
 from providers.coverage_facts import Facts, why
-from registry.coverage import Day, late_days, read_days, read_reasons, save_days
+from registry.coverage import (
+    Day,
+    coverages_begun,
+    late_days,
+    read_days,
+    read_reasons,
+    save_days,
+)
 from registry.database import Connection, transaction
 from registry.panels import HourlyPanel, kept_out_hours, read_panels
 from registry.patients import patient_ids
@@ -44,9 +53,6 @@ Panels = Mapping[Vital, HourlyPanel]
 
 JUDGED_ANEW = timedelta(hours=72)
 """As far back as vendors are read again (`providers.fetching.TRAILING_REREAD`)."""
-
-LATE_REACH = timedelta(days=60)
-"""Readings have been seen to come 59 days late."""
 
 BLOCK = 200
 _DAY = timedelta(days=1)
@@ -88,7 +94,7 @@ class Covered:
         return self.place[patient_id] * len(VITALS) + VITALS.index(vital)
 
 
-def coverage(system: System, *, cycle: str | datetime | None, shard: str,
+def coverage(system: System, *, cycle: str | datetime, shard: str,
              patient: str | None = None) -> Figures:
     """Judge this shard's hours up to `cycle`; figures: patients, days written, days reopened.
 
@@ -103,7 +109,9 @@ def coverage(system: System, *, cycle: str | datetime | None, shard: str,
             patients = Shard.parse(shard).pick(patient_ids(conn))
         if patient is not None:
             patients = _only(patient, patients)
-        written, last = 0, None
+        written, last, reopened = 0, None, 0
+        if patient is None:
+            reopened = reopen(system, shard, hour)
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
                 panels = read_panels(conn, block, VITALS, hour - window, hour)
@@ -111,7 +119,7 @@ def coverage(system: System, *, cycle: str | datetime | None, shard: str,
                 written += last.written
         figures.update(patients=len(patients), written=written)
         if patient is None:
-            figures.update(covered=written, reopened=reopen(system, shard, hour, window))
+            figures.update(covered=written, reopened=reopened)
     if patient is None or last is None:
         return dict(figures)
     return figures | {"vitals": {vital: last.summary(patient, vital) for vital in VITALS}}
@@ -153,25 +161,43 @@ def cover(conn: Connection, patients: Sequence[str], hour: datetime, span: timed
         since=since_when(flat))
 
 
-def reopen(system: System, shard: str, hour: datetime, span: timedelta) -> int:
-    """Mark hours before the window that got readings since the last coverage; days written."""
-    start = _next_midnight(hour - span)
+def reopen(system: System, shard: str, hour: datetime) -> int:
+    """Mark hours that are judged no more and got readings since the last coverage, however old;
+    days written. A month at a time, for a file may bring the readings of years."""
+    before = _midnight(hour - JUDGED_ANEW)
     with transaction(system.engine) as conn:
-        late = late_days(conn, shard, VITALS, hour - LATE_REACH, start)
-        mine = set(Shard.parse(shard).pick(patient_ids(conn)))
+        since = _since(coverages_begun(conn), Shard.parse(shard).pick(patient_ids(conn)))
+        late = late_days(conn, sorted(since), VITALS, min(since.values()), before) if since else []
     written = 0
-    for block in blocks(sorted(late.keys() & mine), BLOCK):
-        with transaction(system.engine) as conn:
-            written += _reopen(conn, block, min(late[name] for name in block), start, hour)
+    for _, month in groupby(late, key=lambda one: one[1].replace(day=1)):
+        told = list(month)
+        window = Window(start=_at_midnight(told[0][1]), end=_at_midnight(told[-1][1]) + _DAY)
+        for block in blocks(sorted({patient for patient, _ in told}), BLOCK):
+            with transaction(system.engine) as conn:
+                written += _reopen(conn, block, window, hour)
     return written
 
 
-def _reopen(conn: Connection, patients: Sequence[str], first: date, end: datetime,
-            hour: datetime) -> int:
-    window = Window(start=datetime(first.year, first.month, first.day, tzinfo=UTC), end=end)
+def _since(begun: Mapping[str, Sequence[tuple[datetime, int, datetime]]],
+           patients: Sequence[str]) -> dict[str, datetime]:
+    """When the last coverage but one of each patient began, whatever the shards were then.
+
+    The last but one, for a reading is dated by the beginning of its transaction, and the last
+    coverage may have looked before its end. A patient who was never covered has none.
+    """
+    mine: dict[str, list[tuple[datetime, int, datetime]]] = defaultdict(list)
+    for shard, several in begun.items():
+        for patient in Shard.parse(shard).pick(patients):
+            mine[patient] += several
+    return {patient: min(at for _, _, at in sorted(several)[-2:])
+            for patient, several in mine.items()}
+
+
+def _reopen(conn: Connection, patients: Sequence[str], window: Window, hour: datetime) -> int:
     panels = read_panels(conn, patients, VITALS, window.start, window.end)
-    arrived = _arrived(conn, patients, panels, window)
-    days = window.hours // 24
+    arrived = read_known(conn, patients, window, _arrived(conn, patients, panels, window),
+                         window.start).arrived
+    days, first = window.hours // 24, window.start.date()
     stored, versions = read_days(conn, patients, VITALS, first, days)
     found = merged(stored.reshape(len(stored), -1), arrived, stored, versions, days)
     rows = list(_days(conn, patients, first, found, None))
@@ -294,6 +320,10 @@ def _last_s(patients: Sequence[str], panels: Panels) -> npt.NDArray[np.int64]:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _at_midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _next_midnight(moment: datetime) -> datetime:

@@ -37,7 +37,7 @@ BLOCK = 50
 """Patients whose forecasts are scored at once: each has some hundreds of them, by every member."""
 
 
-def evaluate(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
+def evaluate(system: System, *, cycle: str | datetime, shard: str) -> Figures:
     """Score this shard's forecasts at `cycle`; figures: scores that changed, those now final."""
     hour = parse_cycle(cycle)
     with run(system.engine, job="evaluate", cycle=hour, shard=shard) as figures:

@@ -53,18 +53,19 @@ class Model:
     ensemble_id: str
 
 
-def forecast(system: System, *, cycle: str | datetime | None, shard: str,
+def forecast(system: System, *, cycle: str | datetime, shard: str,
              config_hash: str) -> Figures:
     """Forecast this shard at `cycle`; figures: series, forecasts, patients scored.
 
     `updated` counts the models whose state was moved through the hours since it was stored,
-    `covered` the days of coverage that were written, `reopened` those before the window.
+    `covered` the days of coverage that were written, `reopened` those that late readings changed.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
         figures.update(series=0, patients=len(patients), forecasts=0, updated=0, covered=0)
+        figures["reopened"] = reopen(system, shard, hour)
         lacks: Lacks = Counter()
         for block in blocks(patients, BLOCK):
             with transaction(system.engine) as conn:
@@ -75,7 +76,6 @@ def forecast(system: System, *, cycle: str | datetime | None, shard: str,
             figures["updated"] += updated
             figures["covered"] += covered
             count_lacks(rows, lacks)
-        figures["reopened"] = reopen(system, shard, hour, config.window_hours * HOUR)
         with transaction(system.engine) as conn:
             record(conn, lack_events(lacks))
     return dict(figures)

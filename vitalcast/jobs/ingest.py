@@ -33,7 +33,7 @@ from vitalcast.wiring import System
 Figures = dict[str, Any]
 
 
-def ingest(system: System, *, cycle: str | datetime | None, shard: str) -> Figures:
+def ingest(system: System, *, cycle: str | datetime, shard: str) -> Figures:
     """Fetch this shard's patients up to `cycle`; figures: fetches by outcome, rows by fate."""
     hour = parse_cycle(cycle)
     system.breakers.clear()

@@ -46,7 +46,7 @@ def check_quality(system: System, *, day: date) -> dict[str, Any]:
         return _conclude(system, day, of_day, of_profile, figures)
 
 
-def day_before(cycle: str | datetime | None) -> date:
+def day_before(cycle: str | datetime) -> date:
     """The last day that was over at a cycle's hour."""
     return (parse_cycle(cycle) - timedelta(days=1)).date()
 

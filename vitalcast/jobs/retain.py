@@ -13,7 +13,7 @@ from vitalcast.cycle import parse_cycle
 from vitalcast.wiring import System
 
 
-def retain(system: System, *, cycle: str | datetime | None) -> dict[str, Any]:
+def retain(system: System, *, cycle: str | datetime) -> dict[str, Any]:
     """Delete what is past its days before `cycle`; figures: rows deleted.
 
     Documents go that no alias, no forecast and no later training needs; events that Elasticsearch

@@ -17,7 +17,7 @@ REACH = timedelta(days=7)
 """How far back a missing rollup is caught up by itself."""
 
 
-def rollup(system: System, *, cycle: str | datetime | None, again_days: int = 0) -> dict[str, Any]:
+def rollup(system: System, *, cycle: str | datetime, again_days: int = 0) -> dict[str, Any]:
     """Roll up `cycle` and those before it that are missing; figures: cycles counted.
 
     With `again_days`, the cycles of that many days are counted once more, for readings that came

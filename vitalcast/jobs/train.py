@@ -78,7 +78,7 @@ class Due:
     done: Sequence[Trained] = ()
 
 
-def train(system: System, *, cycle: str | datetime | None, shard: str,
+def train(system: System, *, cycle: str | datetime, shard: str,
           config_hash: str) -> Figures:
     """Train what is due in this shard; figures: series trained at this cycle, fits by outcome.
 

@@ -55,7 +55,7 @@ GLANCED = 2000
 """Patients whose flagged readings are read at once."""
 
 
-def watch(system: System, *, cycle: str | datetime | None, shard: str, config_hash: str,
+def watch(system: System, *, cycle: str | datetime, shard: str, config_hash: str,
           everyone: bool = False) -> Figures:
     """Look at the patients of this shard that are due, with `everyone` at all.
 
