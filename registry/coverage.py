@@ -141,22 +141,24 @@ ON CONFLICT (patient_id, vital, day) DO UPDATE SET
     states = excluded.states, reasons = excluded.reasons, version = excluded.version,
     computed_cycle = excluded.computed_cycle"""  # noqa: S608 -- constants of this file
 
-# The last run but one: a reading is dated by the beginning of its transaction, and the last run may
-# have looked before its end.
-_SINCE = """
-SELECT min(started_at) FROM (
-    SELECT started_at FROM runs
-    WHERE job IN ('forecast', 'coverage') AND shard = :shard AND status = 'done'
-      AND CAST(figures AS jsonb) ? 'covered'
-    ORDER BY run_id DESC LIMIT 2) AS last"""
+_BEGUN = """
+SELECT shard, cycle, run_id, started_at FROM (
+    SELECT *, row_number() OVER (PARTITION BY shard ORDER BY cycle DESC, run_id DESC) AS place
+    FROM runs
+    WHERE job IN ('forecast', 'coverage') AND status = 'done'
+      AND CAST(figures AS jsonb) ? 'covered') AS newest
+WHERE place <= 2"""
 
 _LATE = """
-SELECT o.patient_id, CAST(min(o.effective_start) AT TIME ZONE 'UTC' AS date)
+SELECT DISTINCT o.patient_id, CAST(at.moment AT TIME ZONE 'UTC' AS date)
 FROM observations o
-WHERE o.fetched_at >= %(since)s AND o.effective_start >= %(oldest)s
-  AND o.effective_start < %(before)s AND o.vital = ANY(%(vitals)s) AND o.quality = 'ok'
-  AND o.granularity IN ('sample', 'interval') AND o.statistic IN ('instant', 'mean')
-GROUP BY o.patient_id"""
+CROSS JOIN LATERAL (VALUES
+    (o.effective_start),
+    (greatest(o.effective_start, o.effective_end - interval '1 microsecond'))) AS at (moment)
+WHERE o.fetched_at >= %(since)s AND o.effective_start < %(before)s AND at.moment < %(before)s
+  AND o.patient_id = ANY(%(patients)s) AND o.vital = ANY(%(vitals)s) AND o.quality = 'ok'
+  AND o.granularity IN ('sample', 'interval', 'night') AND o.statistic IN ('instant', 'mean')
+ORDER BY 2, 1"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,16 +311,19 @@ def save_days(conn: Connection, days: Iterable[Day], cycle: datetime) -> None:
         cursor.execute(_WRITE)
 
 
-def late_days(conn: Connection, shard: str, vitals: Sequence[str], oldest: datetime,
-              before: datetime) -> dict[str, date]:
-    """By patient, the earliest day before `before` that got readings since the last coverage.
+def coverages_begun(conn: Connection) -> dict[str, list[tuple[datetime, int, datetime]]]:
+    """By shard, (cycle, run, begin) of the last two coverages that were done."""
+    found: dict[str, list[tuple[datetime, int, datetime]]] = defaultdict(list)
+    for shard, *one in conn.execute(text(_BEGUN)):
+        found[shard].append(tuple(one))
+    return found
 
-    Nothing before the first coverage of this shard.
-    """
-    since = conn.execute(text(_SINCE), {"shard": shard}).scalar()
-    if since is None:
-        return {}
+
+def late_days(conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
+              before: datetime) -> list[tuple[str, date]]:
+    """(patient, day), by day, of readings of before `before` that came from `since` on."""
     with raw_cursor(conn) as cursor:
-        cursor.execute(_LATE, {"since": since, "oldest": oldest, "before": before,
+        cursor.execute(_LATE, {"since": since, "before": before, "patients": list(patients),
                                "vitals": list(vitals)})
-        return dict(cursor.fetchall())
+        rows: list[tuple[str, date]] = cursor.fetchall()
+        return rows

@@ -225,7 +225,61 @@ def test_readings_that_come_weeks_late_reopen_their_day(
     assert told(place, "withings", "systolic_bp", CYCLE - 39 * 24 * HOUR) == ("kept_out", KEPT_OUT)
     assert told(place, "withings", "systolic_bp", CYCLE - 40 * 24 * HOUR) == ("ok", None)
     assert told(place, "withings", "systolic_bp", CYCLE - 40 * 24 * HOUR - HOUR)[0] == ""
-    assert reopen(place.system, "1/1", CYCLE, 14 * 24 * HOUR) == 0
+    assert reopen(place.system, "1/1", CYCLE) == 0
+
+
+def arrives(place: Installation, *, key: bytes, start: datetime, end: datetime, night: bool,
+            patient: str = "demo-07") -> None:
+    """A respiratory rate of a ring, stored now."""
+    with transaction(place.system.engine) as conn:
+        conn.execute(text(
+            "INSERT INTO observations (key, patient_id, vital, provider, value, effective_start, "
+            "effective_end, granularity, statistic, context, method, parser_version, quality, "
+            "quality_reasons) VALUES (:key, :patient, 'respiratory_rate', 'oura', 15, :start, "
+            ":end, :granularity, :statistic, 'sleep', 'device', 1, 'ok', '{}')"),
+            {"key": key.ljust(32), "patient": patient, "start": start, "end": end,
+             "granularity": "night" if night else "sample",
+             "statistic": "mean" if night else "instant"})
+
+
+@pytest.mark.parametrize("gaps", [{}])
+def test_a_night_reopens_its_hours_however_late_it_comes(place: Installation) -> None:
+    """On both of its days; a night of years ago as well as one within the window."""
+    place.clock(CYCLE)
+    place.ingest()
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("DELETE FROM observations WHERE granularity = 'night'"))
+    cover(place)
+    days = (6, 40, 900)
+    midnights = [datetime(2026, 11, 21, tzinfo=UTC) - days_ago * 24 * HOUR for days_ago in days]
+    assert told(place, "oura", "respiratory_rate", midnights[0])[0] != "ok"
+    for midnight in midnights:
+        arrives(place, key=f"night {midnight}".encode()[:32], start=midnight - HOUR / 2,
+                end=midnight + 6 * HOUR, night=True)
+    assert cover(place)["reopened"] == 2 * len(days)
+    for midnight in midnights:
+        for hour in (-1, 0, 5):
+            assert told(place, "oura", "respiratory_rate", midnight + hour * HOUR) == ("ok", None)
+        assert told(place, "oura", "respiratory_rate", midnight + 7 * HOUR)[0] != "ok"
+    assert cover(place)["reopened"] == 0
+
+
+@pytest.mark.parametrize("gaps", [{}])
+def test_late_readings_are_found_whatever_the_number_of_shards(place: Installation) -> None:
+    """Each was stored before a coverage of other shards, or of an hour long past."""
+    place.clock(CYCLE)
+    place.ingest()
+    cover(place)
+    long_ago = CYCLE - 40 * 24 * HOUR
+    for step, several in enumerate((["1/2", "2/2"], ["1/3", "2/3", "3/3"], ["1/1"])):
+        for patient in WHO.values():
+            arrives(place, key=f"{step} {patient}".encode(), start=long_ago - step * 24 * HOUR,
+                    end=long_ago - step * 24 * HOUR, night=False, patient=patient)
+        for _ in range(2):                       # an old hour again takes no mark away
+            coverage(place.system, cycle=long_ago - 20 * 24 * HOUR, shard="1/1")
+        found = [coverage(place.system, cycle=CYCLE + step * HOUR, shard=shard)["reopened"]
+                 for shard in several]
+        assert sum(found) == len(WHO), several
 
 
 @pytest.mark.parametrize("gaps", [{}])
