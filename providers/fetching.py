@@ -8,8 +8,8 @@ observations that are not over by `end` are withheld and come with the next cycl
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
@@ -30,6 +30,7 @@ TRAILING_REREAD = timedelta(hours=72)
 """How far behind the cursor is read again, because wearables deliver late."""
 
 DAY = timedelta(days=1)
+_ANY_DEVICE = ""
 _MOST_REPEATS = 20
 _MOST_PAGES = 10_000
 _NOT_ENTITLED = (ScopeMissing, SubscriptionLapsed, NotLinked)
@@ -48,8 +49,9 @@ class Outcome(StrEnum):
 class FetchRequest:
     """One resource, from `start` (used while there is no cursor) to `end`, the cycle's hour.
 
-    `cursor` is the `cursor_after` of the newest complete fetch, opaque to the caller; `synced` the
-    latest sync that complete fetches knew of: what a device measured after it was not there yet.
+    `cursor` is the `cursor_after` of the newest complete fetch, opaque to the caller; `synced` its
+    `device_syncs`: what a device measured after its own was not there yet. `held_since` is set by
+    the client: the earliest of them that a device has moved on from.
     Raises NaiveTimeError when a time is not in UTC.
     """
 
@@ -57,7 +59,8 @@ class FetchRequest:
     start: datetime
     end: datetime
     cursor: str | None = None
-    synced: datetime | None = None
+    synced: Mapping[str, datetime] = field(default_factory=dict)
+    held_since: datetime | None = None
 
     def __post_init__(self) -> None:
         for moment in (self.start, self.end):
@@ -96,6 +99,7 @@ class FetchResult:
     pages: tuple[Page, ...] = ()
     cursor_after: str | None = None
     last_sync: datetime | None = None
+    device_syncs: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def received(self) -> int:
@@ -165,30 +169,41 @@ class VendorClient(ABC):
             return result
         result = replace(result, cursor_after=self._cursor_after(request, result.pages))
         try:
-            return replace(result, last_sync=self.last_sync(request.end))
+            return replace(result, last_sync=self.last_sync(request.end),
+                           device_syncs=self._device_syncs(request.end))
         except ProviderError as error:
             return replace(result, reason=f"last sync unknown: {error.reason}: {error}")
 
     def _reaching_back(self, request: FetchRequest) -> FetchRequest:
-        """`synced` is kept where a device has synced since, and what it held back is to be read.
+        """Where a device has synced since, what it held back is to be read, whatever others did.
 
         A device that never synced before may hold everything back. Without an answer nothing more
-        than usual is read: the ledger keeps the sync that it knows, and the next cycle asks again.
+        than usual is read: the ledger keeps the syncs that it knows, and the next cycle asks again.
         """
         if request.cursor is None:
             return request
         try:
-            now = self.last_sync(request.end)
+            now = self._device_syncs(request.end)
         except ProviderError:
-            return replace(request, synced=None)
-        before = request.synced or request.start
-        return replace(request, synced=before if now is not None and now > before else None)
+            return request
+        unnamed = request.synced.get(_ANY_DEVICE, request.start)
+        moved = (before for device, sync in now.items()
+                 if sync > (before := request.synced.get(device, unnamed)))
+        return replace(request, held_since=min(moved, default=None))
 
     def last_sync(self, as_of: datetime) -> datetime | None:
         """See `Client.last_sync`; asked once per client and `as_of`."""
         if as_of not in self._syncs:
             self._syncs[as_of] = self._ask_last_sync(as_of)
         return self._syncs[as_of]
+
+    def _device_syncs(self, as_of: datetime) -> dict[str, datetime]:
+        """The last sync of each device that measures by itself, of the account where the vendor
+        tells no devices apart. Raises ProviderError."""
+        last = self.last_sync(as_of)
+        told = dict(sorted(one for page in self._devices.get(as_of, [])
+                           for one in page.figures.get("syncs", ())))
+        return told or ({} if last is None else {_ANY_DEVICE: last})
 
     def signals(self, as_of: datetime) -> Signals:
         """See `Client.signals`; the devices' answer is that of `last_sync`."""
@@ -297,7 +312,7 @@ def reread_from(request: FetchRequest) -> datetime:
     """
     if request.cursor is None:
         return request.start
-    known = min(datetime.fromisoformat(request.cursor), request.synced or request.end)
+    known = min(datetime.fromisoformat(request.cursor), request.held_since or request.end)
     return midnight(max(request.start, known - TRAILING_REREAD))
 
 

@@ -145,24 +145,29 @@ def _points(payload: Payload, read: Callable[[object], Observation]) -> Parsed:
 def parse_paired_devices(payload: Payload) -> Parsed:
     """One page of devices; `figures["last_sync"]` is the latest sync of them, or None.
 
-    `figures["devices"]` has it by kind: tracker, scale or other.
+    `figures["devices"]` has it by kind: tracker, scale or other; `figures["syncs"]` of each that
+    measures by itself, by its name.
     """
     page = opened(payload, known=_DEVICE_KEYS, required=frozenset())
     devices = list_at(page, "pairedDevices") if "pairedDevices" in page else []
     syncs: list[tuple[str, datetime | None]] = []
+    named: list[tuple[str, datetime]] = []
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
             if not isinstance(device, dict):
                 raise OddError("not an object")
             sync = utc(device["lastSyncTime"]) if "lastSyncTime" in device else None
-            syncs.append(((text_at(device, "deviceType") or "other").lower(), sync))
+            kind = (text_at(device, "deviceType") or "other").lower()
+            syncs.append((kind, sync))
+            if sync is not None and kind != "scale":
+                named.append((text_at(device, "name") or kind, sync))
         except OddError as odd:
             refused.append(Refusal(record=f"pairedDevices[{index}]", reason=str(odd)))
     return Parsed(received=len(devices), refused=refused,
                   next_page=token_at(page, "nextPageToken"),
                   figures={"last_sync": max((at for _, at in syncs if at), default=None),
-                           "devices": latest(syncs)})
+                           "devices": latest(syncs), "syncs": named})
 
 
 def parse_steps(payload: Payload) -> Parsed:

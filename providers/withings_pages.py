@@ -26,6 +26,7 @@ from providers.checks import (
     text_at,
 )
 from providers.errors import SchemaError
+from providers.measures import BODY_DEVICES, WITHINGS_DEVICES
 from providers.observation import (
     Context,
     Granularity,
@@ -167,23 +168,27 @@ def parse_sleep_summary(payload: Payload) -> Parsed:
 def parse_devices(payload: Payload) -> Parsed:
     """`v2/user` action `getdevice`; `figures["last_sync"]` is the latest session, or None.
 
-    `figures["devices"]` has it by kind of device.
+    `figures["devices"]` has it by kind of device, `figures["syncs"]` of each that measures by
+    itself, by its id.
     """
     devices = list_at(_body(payload), "devices")
     sessions: list[tuple[str, datetime | None]] = []
+    syncs: list[tuple[str, datetime]] = []
     refused: list[Refusal] = []
     for index, device in enumerate(devices):
         try:
             if not isinstance(device, dict):
                 raise OddError("not an object")
             last = device.get("last_session_date")
-            sessions.append((_KINDS.get(text_at(device, "type") or "", "other"),
-                             None if last is None else at_epoch(last)))
+            kind = _KINDS.get(text_at(device, "type") or "", "other")
+            sessions.append((kind, None if last is None else at_epoch(last)))
+            if last is not None and (kind in BODY_DEVICES or kind not in WITHINGS_DEVICES):
+                syncs.append((text_at(device, "deviceid") or kind, at_epoch(last)))
         except OddError as odd:
             refused.append(Refusal(record=f"devices[{index}]", reason=str(odd)))
     return Parsed(received=len(devices), refused=refused,
                   figures={"last_sync": max((at for _, at in sessions if at), default=None),
-                           "devices": latest(sessions)})
+                           "devices": latest(sessions), "syncs": syncs})
 
 
 def _body(payload: Payload, known: Set[str] | None = None) -> dict[str, Any]:

@@ -18,9 +18,9 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 
 _SYNCED = """
-SELECT last_sync FROM fetches
+SELECT device_syncs, last_sync FROM fetches
 WHERE connection_id = :connection_id AND resource = :resource AND cycle < :before
-  AND outcome = 'complete' AND last_sync IS NOT NULL
+  AND outcome = 'complete' AND cursor_after IS NOT NULL AND last_sync IS NOT NULL
 ORDER BY cycle DESC LIMIT 1"""
 
 
@@ -44,8 +44,13 @@ def troubled_fetches(conn: Connection, patients: Sequence[str],
 
 
 def synced_before(conn: Connection, connection_id: str, resource: str,
-                  before: datetime) -> datetime | None:
-    """The latest sync that whole fetches of earlier cycles knew of; None when none told one."""
-    synced: datetime | None = conn.execute(text(_SYNCED), {
-        "connection_id": connection_id, "resource": resource, "before": before}).scalar()
-    return synced
+                  before: datetime) -> dict[str, datetime]:
+    """The last sync of each device, as the newest whole fetch of an earlier cycle that told any
+    knew it; by '' where it told no devices apart."""
+    found = conn.execute(text(_SYNCED), {
+        "connection_id": connection_id, "resource": resource, "before": before}).first()
+    if found is None:
+        return {}
+    if found.device_syncs is None:
+        return {"": found.last_sync}
+    return {device: datetime.fromisoformat(sync) for device, sync in found.device_syncs.items()}

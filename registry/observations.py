@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import text
 
 from clinical.vitals import Vital
@@ -83,20 +84,25 @@ WHERE o.key = i.key
 RETURNING o.vital, o.effective_start"""  # noqa: S608 -- constants of this file
 
 # A complete fetch stays on record when its cycle is run again and the vendor fails this time. One
-# that brings no cursor read some late days alone: how far all was read is told by the one before.
+# that brings no cursor read some late days alone: how far all was read, and up to which sync, is
+# told by the one before.
 _LEDGER = """
 INSERT INTO fetches (connection_id, resource, cycle, window_start, outcome, reason, http_status,
-                     pages, received, parsed, refused, cursor_after, last_sync, raw_hashes,
-                     duration_s)
+                     pages, received, parsed, refused, cursor_after, last_sync, device_syncs,
+                     raw_hashes, duration_s)
 VALUES (:connection_id, :resource, :cycle, :window_start, :outcome, :reason, :http_status,
-        :pages, :received, :parsed, :refused, :cursor_after, :last_sync, :raw_hashes, :duration_s)
+        :pages, :received, :parsed, :refused, :cursor_after, :last_sync,
+        CAST(:device_syncs AS json), :raw_hashes, :duration_s)
 ON CONFLICT (connection_id, resource, cycle) DO UPDATE SET
     window_start = excluded.window_start, outcome = excluded.outcome, reason = excluded.reason,
     http_status = excluded.http_status, pages = excluded.pages, received = excluded.received,
     parsed = excluded.parsed, refused = excluded.refused,
     cursor_after = coalesce(excluded.cursor_after, fetches.cursor_after),
-    last_sync = excluded.last_sync, raw_hashes = excluded.raw_hashes,
-    duration_s = excluded.duration_s, finished_at = now()
+    last_sync = CASE WHEN excluded.cursor_after IS NULL THEN fetches.last_sync
+        ELSE excluded.last_sync END,
+    device_syncs = CASE WHEN excluded.cursor_after IS NULL THEN fetches.device_syncs
+        ELSE excluded.device_syncs END,
+    raw_hashes = excluded.raw_hashes, duration_s = excluded.duration_s, finished_at = now()
 WHERE fetches.outcome <> 'complete' OR excluded.outcome = 'complete'"""
 
 _WATERMARK = """
@@ -158,6 +164,8 @@ def save_fetch(
         "http_status": result.http_status, "pages": len(result.pages),
         "received": result.received, "parsed": result.parsed, "refused": result.refused,
         "cursor_after": result.cursor_after, "last_sync": result.last_sync,
+        "device_syncs": None if not result.device_syncs
+        else orjson.dumps(result.device_syncs).decode(),
         "raw_hashes": [page.sha256 for page in result.pages], "duration_s": duration_s})
     return saved
 

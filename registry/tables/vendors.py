@@ -1,6 +1,7 @@
 """Links to vendors, what was asked of them, and what they said."""
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     Double,
@@ -79,6 +80,8 @@ fetches = Table(
     Column("refused", Integer, nullable=False),
     Column("cursor_after", Text, comment="where the next cycle starts; null when not complete"),
     Column("last_sync", UTCTime),
+    Column("device_syncs", JSON, comment="last sync of each device that measures by itself, by "
+           "its id at the vendor; null where it told no devices apart"),
     Column("raw_hashes", ARRAY(Text), nullable=False, server_default="{}"),
     Column("finished_at", UTCTime, nullable=False, server_default=NOW),
     Column("duration_s", Double),

@@ -78,16 +78,21 @@ def test_steps_that_are_not_understood_do_not_pass_for_none() -> None:
 
 
 def test_devices_by_kind() -> None:
-    devices = [{"deviceType": "TRACKER", "lastSyncTime": "2026-11-21T05:00:00Z"},
+    devices = [{"deviceType": "TRACKER", "name": "a", "lastSyncTime": "2026-11-21T05:00:00Z"},
                {"deviceType": "TRACKER", "lastSyncTime": "2026-11-20T05:00:00Z"},
-               {"deviceType": "SCALE"}, {}]
+               {"deviceType": "SCALE", "lastSyncTime": "2026-11-19T05:00:00Z"}, {}]
     found = parse_paired_devices({"pairedDevices": devices}).figures
     assert found == {"last_sync": NOW - HOUR, "devices": {
-        "tracker": NOW - HOUR, "scale": None, "other": None}}
-    named = [{"type": "Activity Tracker", "last_session_date": int(NOW.timestamp())},
+        "tracker": NOW - HOUR, "scale": NOW - 49 * HOUR, "other": None},
+        "syncs": [("a", NOW - HOUR), ("tracker", NOW - 25 * HOUR)]}
+    named = [{"type": "Activity Tracker", "deviceid": "w1",
+              "last_session_date": int(NOW.timestamp())},
+             {"type": "Blood Pressure Monitor", "deviceid": "c1",
+              "last_session_date": int(NOW.timestamp()) - 3600},
              {"type": "Hair Brush", "last_session_date": None}]
     found = parse_devices({"status": 0, "body": {"devices": named}}).figures
-    assert found == {"last_sync": NOW, "devices": {"watch": NOW, "other": None}}
+    assert found == {"last_sync": NOW, "devices": {
+        "watch": NOW, "cuff": NOW - HOUR, "other": None}, "syncs": [("w1", NOW)]}
 
 
 def test_charging_is_told_by_either_word() -> None:
