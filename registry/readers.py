@@ -31,12 +31,25 @@ WHERE c.relkind = 'v' AND c.relname LIKE 'bi\\_%' AND c.relnamespace = 'public':
 ORDER BY c.relname, a.attnum"""
 
 
+# A reader as `make_reader` leaves one: what it sets for each login, and nobody else's rights.
+_IS_READER = """
+SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb)
+    AND 'default_transaction_read_only=on' = ANY(coalesce(rolconfig, '{}')) AND EXISTS (
+        SELECT 1 FROM pg_auth_members m JOIN pg_roles held ON held.oid = m.roleid
+        WHERE m.member = r.oid AND held.rolname = %s)
+FROM pg_roles r WHERE rolname = %s"""
+
+
 class QueryError(RegistryError):
     """A reader's query failed; the message is the server's, which may quote the query."""
 
 
 class RoleMissing(RegistryError):
     """The roles that read the views are not there and this user may not make them."""
+
+
+class LoginTaken(RegistryError):
+    """The name belongs to a role that is no reader, or to PostgreSQL itself; choose another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +92,8 @@ def ask(engine: Engine, query: str, role: str) -> Answer:
 def make_reader(engine: Engine, login: str, password: str, *, clinical: bool) -> None:
     """Make or change a login that reads the views and nothing else, and cannot write.
 
-    RoleMissing where the database's user may not make roles.
+    RoleMissing where the database's user may not make roles; LoginTaken, before anything is
+    changed, where the name is that of a role which was not made here: the application's own, say.
     """
     name = sql.Identifier(login)
     with transaction(engine) as conn, raw_cursor(conn) as cursor:
@@ -89,10 +103,9 @@ def make_reader(engine: Engine, login: str, password: str, *, clinical: bool) ->
                     cursor.execute(sql.SQL("CREATE ROLE {0} NOLOGIN; GRANT {0} TO CURRENT_USER")
                                    .format(sql.Identifier(role)))
             _grant_views(cursor)
-            verb = "ALTER" if _known(cursor, login) else "CREATE"
+            verb = _verb(cursor, login)
             cursor.execute(sql.SQL(
-                f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {{}}").format(
-                    name, sql.Literal(password)))
+                f"{verb} ROLE {{}} LOGIN PASSWORD {{}}").format(name, sql.Literal(password)))
             for setting, value in (("default_transaction_read_only", "on"),
                                    ("statement_timeout", f"{TIMEOUT_S}s"), ("TimeZone", "UTC")):
                 cursor.execute(sql.SQL("ALTER ROLE {} SET {} = {}").format(
@@ -102,6 +115,8 @@ def make_reader(engine: Engine, login: str, password: str, *, clinical: bool) ->
             cursor.execute(sql.SQL(right).format(sql.Identifier(CLINICAL), name))
         except (errors.InsufficientPrivilege, errors.UndefinedObject):
             raise RoleMissing(_HOW) from None
+        except errors.ReservedName:
+            raise LoginTaken(_TAKEN.format(login)) from None
 
 
 def describe_views(engine: Engine) -> Sequence[ViewColumn]:
@@ -115,6 +130,19 @@ def describe_views(engine: Engine) -> Sequence[ViewColumn]:
 _HOW = (f"the user of VITALCAST_DATABASE_URL may not make roles: have an administrator run "
         f"CREATE ROLE {READONLY} NOLOGIN; CREATE ROLE {CLINICAL} NOLOGIN; GRANT both to that user "
         "WITH ADMIN OPTION, and give that user CREATEROLE; then run this again")
+
+
+_TAKEN = ("{} is a role that `vitalcast dashboards role` did not make: choose another name, for "
+          "example grafana_reader")
+
+
+def _verb(cursor: Any, login: str) -> str:
+    """CREATE, or ALTER where the login is a reader already. LoginTaken for any other role."""
+    cursor.execute(_IS_READER, (READONLY, login))
+    found = cursor.fetchone()
+    if found and not found[0]:
+        raise LoginTaken(_TAKEN.format(login))
+    return "ALTER" if found else "CREATE"
 
 
 def _known(cursor: Any, role: str) -> bool:

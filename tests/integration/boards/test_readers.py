@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from registry.database import create_database, open_engine, transaction
 from registry.migrate import migrate
-from registry.readers import READONLY, RoleMissing, ask, make_reader
+from registry.readers import READONLY, LoginTaken, RoleMissing, ask, make_reader
 from vitalcast.embedded import EmbeddedPostgres
 
 OWNER = "owner_of_a_database"
@@ -49,12 +49,46 @@ def test_a_role_that_cannot_be_taken_is_told(owned: str, watched: object) -> Non
     engine.dispose()
 
 
-def test_what_the_message_says_helps(owned: str, superuser: Engine, watched: object) -> None:
+def test_what_the_message_says_helps(made: Engine, watched: object) -> None:
+    assert ask(made, "SELECT count(*) FROM bi_cycles", READONLY).rows == [(0,)]
+    make_reader(made, "reader_of_a_database", PASSWORD, clinical=True)
+
+
+@pytest.fixture
+def made(owned: str, superuser: Engine) -> Iterator[Engine]:
+    """A migrated database, as its owner, who may hand out the roles."""
     with transaction(superuser) as conn:
         conn.execute(text(
             f"GRANT vitalcast_readonly, vitalcast_clinical TO {OWNER} WITH ADMIN OPTION"))
     migrate(owned)
     engine = open_engine(owned)
-    assert ask(engine, "SELECT count(*) FROM bi_cycles", READONLY).rows == [(0,)]
-    make_reader(engine, "reader_of_a_database", PASSWORD, clinical=True)
+    yield engine
     engine.dispose()
+
+
+def test_a_login_that_was_not_made_here_stays_as_it_is(
+        made: Engine, superuser: Engine, watched: object) -> None:
+    def roles() -> list[object]:
+        with transaction(superuser) as conn:
+            return list(conn.execute(text("""
+                SELECT rolname, rolpassword, rolsuper, rolcreaterole, rolcanlogin, setconfig
+                FROM pg_authid a LEFT JOIN pg_db_role_setting s ON s.setrole = a.oid
+                ORDER BY rolname""")))
+
+    before = roles()
+    own = str(superuser.url.username)
+    for engine in (made, superuser):
+        for login in (OWNER, own, READONLY, "pg_monitor", "pg_mine", "public"):
+            with pytest.raises(LoginTaken, match=f"^{login} is a role .* choose another name"):
+                make_reader(engine, login, PASSWORD, clinical=False)
+    assert roles() == before
+
+
+def test_a_reader_may_be_changed_any_number_of_times(made: Engine, watched: object) -> None:
+    for clinical in (False, True, False):
+        make_reader(made, "reader_of_a_database", PASSWORD, clinical=clinical)
+    with transaction(made) as conn:
+        held = conn.execute(text("""
+            SELECT held.rolname FROM pg_auth_members m JOIN pg_roles held ON held.oid = m.roleid
+            WHERE m.member = 'reader_of_a_database'::regrole""")).scalars().all()
+    assert held == [READONLY]
