@@ -1,11 +1,12 @@
 """Deleting what nothing needs any more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
 
-from registry.database import Connection
+from registry.database import Connection, Engine, transaction
 
 # An ensemble in use needs the members of its own training; a member that has failed since stands
 # in with its last document.
@@ -28,15 +29,55 @@ _PAYLOADS = """
 DELETE FROM raw_payloads p WHERE stored_at < :before AND NOT EXISTS (
     SELECT 1 FROM quarantine q WHERE q.raw_sha256 = p.sha256 AND q.status = 'held')"""
 
-_HISTORY = {
-    "coverage_revisions": "replaced_at < :before",
-    "quality_flags": "cleared_at < :before",
-    "drift_figures": "day < CAST(:before AS date)",
-    "quarantine": "decided_at < :before AND status <> 'held'",
-}
-"""What was once so and is no longer, and figures that rollups have counted."""
+# The first fetch of a resource tells since when it is asked, the newest complete one from where.
+_FETCHES = """
+t.cycle < :before AND EXISTS (
+    SELECT 1 FROM fetches first
+    WHERE first.connection_id = t.connection_id AND first.resource = t.resource
+      AND first.cycle < t.cycle) AND EXISTS (
+    SELECT 1 FROM fetches newer
+    WHERE newer.connection_id = t.connection_id AND newer.resource = t.resource
+      AND newer.cycle > t.cycle AND newer.outcome = 'complete' AND newer.cursor_after IS NOT NULL
+      AND (newer.last_sync IS NOT NULL OR t.last_sync IS NULL))"""
 
-_FORECASTS = ("forecasts", "severities", "evaluations")
+# The newest fit tells whether training is due; of documents at one cutoff, which one is in use.
+_FITS = """
+t.cutoff < :before AND EXISTS (
+    SELECT 1 FROM fits newer
+    WHERE newer.patient_id = t.patient_id AND newer.vital = t.vital
+      AND newer.member = t.member AND newer.cutoff > t.cutoff) AND NOT EXISTS (
+    SELECT 1 FROM model_documents d
+    WHERE d.patient_id = t.patient_id AND d.vital = t.vital
+      AND d.member = t.member AND d.cutoff = t.cutoff)"""
+
+_HISTORY = {
+    "coverage_revisions": "t.replaced_at < :before",
+    "quality_flags": "t.cleared_at < :before",
+    "drift_figures": "t.day < CAST(:before AS date)",
+    "quarantine": "t.decided_at < :before AND t.status <> 'held'",
+    "runs": "t.started_at < :before AND t.cycle < :before",
+    "fetches": _FETCHES,
+    "fits": _FITS,
+}
+"""What was once so and is no longer, and what rollups have counted."""
+
+_FORECASTS = dict.fromkeys(
+    ("forecasts", "severities", "evaluations", "series_statistics"), "t.cutoff < :before")
+
+_ROLLUPS = {
+    **dict.fromkeys(("rollup_coverage", "rollup_flags"), "t.hour < :before"),
+    **dict.fromkeys((
+        "rollup_arrivals", "rollup_fetches", "rollup_quarantine", "rollup_fits", "rollup_failures",
+        "rollup_forecasts", "rollup_severities", "rollup_accuracy", "rollup_members",
+        "rollup_cycles"), "t.cycle < :before"),
+}
+
+_SIZE = """
+SELECT pg_relation_size(CAST(:table AS regclass))
+    / CAST(current_setting('block_size') AS bigint)"""
+
+PAGES = 2048
+"""Pages of a table, 16 MiB, that one transaction deletes from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +104,39 @@ def retain(
     return Retained(documents=documents, payloads=payloads)
 
 
-def drop_history(conn: Connection, before: datetime) -> int:
-    """Delete what was superseded, cleared or decided before then; how many rows went.
+def drop_history(engine: Engine, before: datetime) -> int:
+    """Delete what was superseded, cleared, decided or counted before then; how many rows went.
 
-    Readings and their revisions stay, as do flags that stand and payloads that are held.
+    Readings and their revisions stay, as do flags that stand, payloads that are held, and of
+    fetches and fits what the next ones begin from.
     """
-    return sum(_delete(conn, table, condition, before) for table, condition in _HISTORY.items())
+    return _sweep(engine, _HISTORY, before)
 
 
-def drop_forecasts(conn: Connection, before: datetime) -> int:
+def drop_forecasts(engine: Engine, before: datetime) -> int:
     """Delete forecasts, severities and scores of cycles before then; how many rows went.
 
     Rollups keep what boards show of them.
     """
-    return sum(_delete(conn, table, "cutoff < :before", before) for table in _FORECASTS)
+    return _sweep(engine, _FORECASTS, before)
 
 
-def _delete(conn: Connection, table: str, condition: str, before: datetime) -> int:
-    return conn.execute(text(f"DELETE FROM {table} WHERE {condition}"),  # noqa: S608 -- constants
-                        {"before": before}).rowcount
+def drop_rollups(engine: Engine, before: datetime) -> int:
+    """Delete the counts of cycles before then; how many rows went."""
+    return _sweep(engine, _ROLLUPS, before)
+
+
+def _sweep(engine: Engine, conditions: Mapping[str, str], before: datetime) -> int:
+    """Go through each table once, so many pages a transaction: what was done is not done again."""
+    gone = 0
+    for table, condition in conditions.items():
+        with transaction(engine) as conn:
+            pages = conn.execute(text(_SIZE), {"table": table}).scalar_one()
+        for first in range(0, pages, PAGES):
+            with transaction(engine) as conn:
+                gone += conn.execute(text(
+                    f"DELETE FROM {table} t WHERE {condition} "    # noqa: S608 -- constants
+                    "AND t.ctid >= CAST(:first AS tid) AND t.ctid < CAST(:last AS tid)"), {
+                    "before": before, "first": f"({first},0)", "last": f"({first + PAGES},0)",
+                }).rowcount
+    return gone

@@ -81,10 +81,13 @@ class Settings(BaseSettings):
         default=0, ge=0, le=256,
         description="fitting processes per training shard; 0 = cores ÷ shards")]
     retain_days: Annotated[int, Field(
-        default=90, ge=1, description="days that model documents nobody needs are kept, and what "
-                                      "coverage, flags, drift and quarantine once said")]
+        default=90, ge=8, description="days that model documents nobody needs are kept, runs, fits "
+                                      "and fetches, and what coverage, flags, drift and "
+                                      "quarantine once said")]
     forecast_days: Annotated[int, Field(
         default=90, ge=30, description="days that forecasts, severities and scores are kept")]
+    rollup_days: Annotated[int, Field(
+        default=1095, ge=30, description="days that the counts for boards and views are kept")]
     payload_days: Annotated[int, Field(
         default=0, ge=0, description="days that vendors' answers are kept as they came; "
                                      "0 = for ever")]

@@ -127,7 +127,7 @@ def evaluate(hour: Hour = None, shard: OneShard = "1/1", as_json: AsJson = False
 
 
 def retain(hour: Hour = None, as_json: AsJson = False) -> None:
-    """Delete model documents that nothing needs any more (VITALCAST_RETAIN_DAYS)."""
+    """Delete what is past its days (docs/settings.md). Example: vitalcast retain --json"""
     from vitalcast.jobs.retain import retain as job
 
     run_job("retain", hour, as_json, lambda system, cycle: job(system, cycle=cycle))

@@ -5,7 +5,7 @@ from typing import Any
 
 from registry.database import transaction
 from registry.event_log import drop_events
-from registry.retention import drop_forecasts, drop_history
+from registry.retention import drop_forecasts, drop_history, drop_rollups
 from registry.retention import retain as drop
 from registry.runs import run
 from registry.webhooks import drop_webhook_events
@@ -19,20 +19,21 @@ def retain(system: System, *, cycle: str | datetime) -> dict[str, Any]:
     Documents go that no alias, no forecast and no later training needs; events that Elasticsearch
     has, or all where there is none; raw payloads only where a setting says so.
     """
-    hour = parse_cycle(cycle)
-    with run(system.engine, job="retain", cycle=hour, shard="1/1") as figures, \
-            transaction(system.engine) as conn:
-        settings = system.settings
+    hour, settings, engine = parse_cycle(cycle), system.settings, system.engine
 
-        def ago(days: int) -> datetime:
-            return hour - timedelta(days=days)
+    def ago(days: int) -> datetime:
+        return hour - timedelta(days=days)
 
-        figures["forecasts"] = drop_forecasts(conn, ago(settings.forecast_days))
-        figures["history"] = drop_history(conn, ago(settings.retain_days))
-        gone = drop(conn, documents_before=ago(settings.retain_days), payloads_before=(
-            ago(settings.payload_days) if settings.payload_days else None))
+    with run(engine, job="retain", cycle=hour, shard="1/1") as figures:
+        figures["forecasts"] = drop_forecasts(engine, ago(settings.forecast_days))
+        with transaction(engine) as conn:
+            gone = drop(conn, documents_before=ago(settings.retain_days), payloads_before=(
+                ago(settings.payload_days) if settings.payload_days else None))
         figures.update(documents=gone.documents, payloads=gone.payloads)
-        figures["events"] = drop_events(conn, before=ago(settings.event_days),
-                                        delivering=bool(settings.elasticsearch_url))
-        figures["webhooks"] = drop_webhook_events(conn, before=ago(settings.event_days))
+        figures["history"] = drop_history(engine, ago(settings.retain_days))
+        figures["rollups"] = drop_rollups(engine, ago(settings.rollup_days))
+        with transaction(engine) as conn:
+            figures["events"] = drop_events(conn, before=ago(settings.event_days),
+                                            delivering=bool(settings.elasticsearch_url))
+            figures["webhooks"] = drop_webhook_events(conn, before=ago(settings.event_days))
     return dict(figures)
