@@ -6,17 +6,16 @@ Times are timezone-aware UTC; a naive time is refused at this edge (`NaiveTimeEr
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from clinical.vitals import Vital
-
-_Kind = TypeVar("_Kind")
 
 
 class Provider(StrEnum):
@@ -87,31 +86,12 @@ def utc_text(moment: datetime) -> str:
     return orjson.dumps(moment)[1:-1].decode()
 
 
-def _quick_init(kind: type[_Kind]) -> type[_Kind]:
-    """A frozen, slotted dataclass whose objects are made in half the time; nothing else differs.
+class Observation(Struct, frozen=True, kw_only=True, gc=False):
+    """One scalar reading of one vital, in the vital's own unit.
 
-    dataclass fills frozen fields through `object.__setattr__`, which looks each one up by name:
-    that took longer than parsing the record. Here the object is of a class with the same slots,
-    and not frozen, while it is filled.
+    A msgspec structure, because readings come by the ten thousand: it is made in a third of a
+    dataclass's time. `msgspec.structs.replace` makes a changed copy.
     """
-    named = fields(kind)  # type: ignore[arg-type]
-    opened = type(f"_Open{kind.__name__}", (), {"__slots__": [one.name for one in named]})
-    scope: dict[str, Any] = {f"default_{one.name}": one.default for one in named}
-    scope |= {"set_class": object.__setattr__, "opened": opened, "kind": kind}
-    arguments = (one.name if one.default is MISSING else f"{one.name}=default_{one.name}"
-                 for one in named)
-    filled = "".join(f"    self.{one.name} = {one.name}\n" for one in named)
-    exec(f"def __init__(self, *, {', '.join(arguments)}):\n"             # as dataclass does it
-         f"    set_class(self, '__class__', opened)\n{filled}"
-         "    self.__class__ = kind\n    self.__post_init__()\n", scope)
-    kind.__init__ = scope["__init__"]  # type: ignore[method-assign]
-    return kind
-
-
-@_quick_init
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One scalar reading of one vital, in the vital's own unit."""
 
     vital: Vital
     value: Decimal

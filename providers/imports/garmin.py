@@ -6,10 +6,11 @@ field names are those of public client libraries.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from clinical.vitals import Vital
 from providers.checks import OddError, at_epoch, day_of, number, plausible, text_at

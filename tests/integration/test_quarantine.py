@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from providers.fetching import Page
@@ -228,7 +229,8 @@ def test_a_newer_version_replaces_what_an_older_one_read_of_the_same_payload(
 
 def _one_off(page: Page) -> Page:
     """Every value one too low, and a record refused that is fine."""
-    observations = [replace(one, value=one.value - Decimal(1)) for one in page.parsed.observations]
+    observations = [structs.replace(one, value=one.value - Decimal(1))
+                    for one in page.parsed.observations]
     return replace(page, parsed=replace(page.parsed, observations=observations, refused=(
         Refusal(record="data[0]", reason="out of plausible range"),)))
 

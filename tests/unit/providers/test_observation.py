@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from inspect import signature
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from clinical.vitals import Vital
 from providers.observation import NaiveTimeError, Observation, Provider, utc_text
@@ -37,9 +37,9 @@ def test_every_member_can_be_given_by_name_and_has_its_default() -> None:
         Observation(vital=Vital.SPO2, value=Decimal(97))  # type: ignore[call-arg]
 
 
-def test_a_reading_is_frozen_hashed_and_replaced_like_any_dataclass() -> None:
+def test_a_reading_is_frozen_hashed_replaced_and_pickled() -> None:
     one = reading(device_id="d")
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         one.value = Decimal(1)  # type: ignore[misc]
     assert replace(one, value=Decimal(62)) == reading(device_id="d", value=Decimal(62))
     assert len({one, reading(device_id="d"), reading()}) == 2
