@@ -31,7 +31,10 @@ SYNC_EVERY_S = 900
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A patient. Baselines are 24-hour means in the vitals' units; `activity_bpm` scales bouts."""
+    """A patient. Baselines are 24-hour means in the vitals' units; `activity_bpm` scales bouts.
+
+    `slips` are hours after the anchor: the oximeter's next reading is `devices.SLIP` too low.
+    """
 
     subject_id: str
     provider: Provider
@@ -46,6 +49,7 @@ class Profile:
     activity_bpm: float
     episodes: tuple[Episode, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    slips: tuple[float, ...] = ()
     every_s: int = 300
     sleep_mat: bool = False
 
@@ -57,10 +61,12 @@ class Profile:
 PROFILES: tuple[Profile, ...] = (
     Profile(
         subject_id="demo-01", provider=Provider.WITHINGS, age=68,
-        story="pneumonia since yesterday: fever, tachycardia, low SpO2, still rising",
+        story="pneumonia since yesterday: fever, tachycardia, low SpO2, still rising; the oximeter "
+              "slips now and then",
         heart_rate=76, respiratory_rate=16, systolic_bp=122, diastolic_bp=74,
         body_temperature=36.7, spo2=96.5, activity_bpm=8,
-        episodes=(Episode(start_h=-22, hours=60, fever_c=2.4, desaturation=6.5, ramp_h=16),)),
+        episodes=(Episode(start_h=-22, hours=60, fever_c=2.4, desaturation=6.5, ramp_h=16),),
+        slips=(-27, -15.5, -8.5)),
     Profile(
         subject_id="demo-02", provider=Provider.WITHINGS, age=54,
         story="treated hypertension, well now; a feverish cold twelve days ago; has a sleep mat",
@@ -163,7 +169,8 @@ class Patient:
         self._noise = {vital: float(path[-1]) for vital, path in noises.items()}
         day = Day(rng=rng, start=start, anchor=self._anchor, grid=grid, fever_c=load.fever_c,
                   course=course(self.profile.baseline(), load, noises), gaps=self.profile.gaps,
-                  every_s=self.profile.every_s, sleep_mat=self.profile.sleep_mat)
+                  slips=self.profile.slips, every_s=self.profile.every_s,
+                  sleep_mat=self.profile.sleep_mat)
         return record(self.provider, day)
 
 

@@ -24,6 +24,8 @@ NIGHT_KNOWN_AFTER_S = 2 * HOUR_S
 CHARGING_S = 2400
 FEVER_C = 0.7
 SKIN_C = 33.6
+SLIP = 20
+"""Percentage points that an oximeter reads too low when it has slipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Day:
     fever_c: FloatArray
     course: Mapping[Vital, FloatArray]
     gaps: tuple[Gap, ...]
+    slips: tuple[float, ...]
     every_s: int
     sleep_mat: bool
 
@@ -92,8 +95,16 @@ class Day:
         """The vital at `t` with the device's error, rounded to its resolution."""
         value = self.truth(vital, t) + self.rng.normal(0, error_sd, len(t))
         if vital is Vital.SPO2:
-            value = np.minimum(value, 100)
+            value = np.minimum(value, 100) - SLIP * self.slipped(t)
         return self.recorded(t, np.round(value, decimals))
+
+    def slipped(self, t: IntArray) -> NDArray[np.bool_]:
+        """Which of the times are the first within the hour after the oximeter has slipped."""
+        found = np.zeros(len(t), dtype=np.bool_)
+        for slip in self.slips:
+            at = self.anchor + round(slip * HOUR_S)
+            found[(t >= at) & (t < at + HOUR_S) & (np.cumsum(t >= at) == 1)] = True
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from clinical.vitals import SPECS
 from providers.catalogue import CATALOGUE
 from providers.sandbox.cohort import PROFILES, cohort
+from providers.sandbox.devices import SLIP
 from providers.sandbox.readings import DAY_S, HOUR_S, VITAL_OF, Channel, Readings, Subject
 
 ANCHOR = 1_795_240_800  # 2026-11-21T06:00:00Z
@@ -117,6 +118,16 @@ def test_nothing_is_read_while_the_watch_is_off() -> None:
     readings = known("demo-04", Channel.HEART_RATE)
     assert len(readings.between(gap.start(ANCHOR), gap.end(ANCHOR))) == 0
     assert len(readings.between(gap.start(ANCHOR) - HOUR_S, gap.start(ANCHOR)))
+
+
+def test_a_slipped_oximeter_reads_too_low_once() -> None:
+    oximeter, slips = known("demo-01", Channel.SPO2), PROFILES[0].slips
+    fallen = np.flatnonzero(np.diff(oximeter.value) < -SLIP / 2) + 1
+    assert len(fallen) == len(slips)
+    for at, slip in zip(fallen, slips, strict=True):
+        begun = ANCHOR + slip * HOUR_S
+        assert oximeter.t[at - 1] < begun <= oximeter.t[at] < begun + HOUR_S
+        assert oximeter.value[at + 1] - oximeter.value[at] > SLIP / 2
 
 
 def test_unsynced_readings_become_known_when_the_ring_is_synced() -> None:
