@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dashboards.errors import QueryFailed
+from dashboards.errors import NoRows, QueryFailed
 from dashboards.macros import Window, expand
 from dashboards.model import Board, Panel, Rule, Type, Variable
 from registry.database import Engine
 from registry.readers import CLINICAL, READONLY, Answer, QueryError, ask
 
+_RULES = "alert rules"
 NOTE_COLUMNS: Mapping[str, Type] = {"time": Type.TIME, "text": Type.TEXT}
 
 
@@ -46,7 +47,7 @@ def check_board(engine: Engine, board: Board, since: datetime, until: datetime) 
 
 def check_rules(engine: Engine, rules: Iterable[Rule], until: datetime) -> list[Checked]:
     """Each rule's query, over the time that it looks back."""
-    return [_check_query(engine, "alert rules", rule.title, rule.sql, rule.columns, Window(
+    return [_check_query(engine, _RULES, rule.title, rule.sql, rule.columns, Window(
         since=until - timedelta(hours=rule.hours), until=until), READONLY) for rule in rules]
 
 
@@ -57,6 +58,13 @@ def refuse_faults(found: Sequence[Checked]) -> None:
         raise QueryFailed("nothing was sent, for queries do not work on this database (run "
                           "vitalcast migrate if it is older than this release): "
                           + "; ".join(faults))
+
+
+def refuse_empty(found: Sequence[Checked]) -> None:
+    """NoRows with every query of a board that found none; rules may be silent."""
+    empty = [f"{one.board}, {one.title}" for one in found if not one.rows and one.board != _RULES]
+    if empty:
+        raise NoRows(f"{len(empty)} queries find nothing to show: {'; '.join(empty)}")
 
 
 def panel_answers(

@@ -15,7 +15,14 @@ from rich.table import Table
 
 from dashboards.alerts import RULES
 from dashboards.boards import BOARDS
-from dashboards.check import Checked, check_board, check_rules, panel_answers, refuse_faults
+from dashboards.check import (
+    Checked,
+    check_board,
+    check_rules,
+    panel_answers,
+    refuse_empty,
+    refuse_faults,
+)
 from dashboards.draw import board_svg
 from dashboards.errors import DashboardError
 from dashboards.grafana import open_grafana
@@ -48,12 +55,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 @dashboards.command()
-def check(days: Days = 7, until: Until = None, as_json: AsJson = False) -> None:
-    """Run every query of boards and rules on the database, as their reader.
+def check(
+    days: Days = 7, until: Until = None,
+    require_rows: Annotated[bool, typer.Option(
+        "--require-rows", help="fail where a query of a board finds none; rules may")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every query of boards and rules on the database, as their reader; tell their rows.
 
     Exits with 2 when one fails or answers with other columns than it declares.
 
-    Example: vitalcast dashboards check --days 30
+    Example: vitalcast dashboards check --days 30 --require-rows
     """
     with _engine(load_settings()) as engine:
         found = _checked(engine, days, until)
@@ -65,6 +77,8 @@ def check(days: Days = 7, until: Until = None, as_json: AsJson = False) -> None:
             [(one.board, one.title, str(one.rows), f"{one.seconds * 1000:.0f}", one.fault)
              for one in found]))
     refuse_faults(found)
+    if require_rows:
+        refuse_empty(found)
 
 
 @dashboards.command()

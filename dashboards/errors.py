@@ -2,6 +2,7 @@
 
     DashboardError            nothing was sent, or not all of it
     ├── QueryFailed           a query fails or brings other columns than declared: nothing is sent
+    ├── NoRows                queries that were to find rows find none
     ├── GrafanaUnset          a setting is missing
     ├── GrafanaUnreachable    nobody answers
     ├── GrafanaUnauthorised   the token is refused, or may not do this
@@ -18,6 +19,10 @@ class DashboardError(UserError):
 
 class QueryFailed(DashboardError):
     """A query of a board or rule does not work on this database."""
+
+
+class NoRows(DashboardError):
+    """A query of a board finds nothing to show on this database."""
 
 
 class GrafanaUnset(DashboardError):

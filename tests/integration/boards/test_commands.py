@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from dashboards import commands
 from dashboards.boards import BOARDS
-from dashboards.errors import QueryFailed
+from dashboards.errors import NoRows, QueryFailed
 from dashboards.views_page import views_page
 from registry.database import DatabaseUnreachable, StatementFailed, open_engine, transaction
 from registry.readers import describe_views
@@ -46,10 +46,18 @@ def run(watched: Installation, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_check_tells_every_query(run: Run) -> None:
-    told = json.loads(run("check", "--until", UNTIL, "--days", "3", "--json").stdout)["queries"]
+    told = json.loads(run("check", "--until", UNTIL, "--days", "3", "--require-rows",
+                          "--json").stdout)["queries"]
     assert {one["board"] for one in told} == {*(board.title for board in BOARDS), "alert rules"}
     assert not [one for one in told if one["fault"]]
     assert "Operations" in run("check", "--until", UNTIL).stdout
+
+
+def test_boards_without_rows_can_be_refused(run: Run) -> None:
+    before = f"{CYCLE - timedelta(days=300):%Y-%m-%dT%H:%M:%S}"
+    run("check", "--until", before)
+    with pytest.raises(NoRows, match=r"find nothing to show: .*Forecast accuracy, Members"):
+        run("check", "--until", before, "--require-rows")
 
 
 def test_plan_apply_and_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
