@@ -27,6 +27,7 @@ from providers.observation import (
     Statistic,
 )
 from registry.database import transaction
+from registry.fetch_ledger import synced_before
 from registry.observations import Saved, save_fetch, watermark
 from registry.patients import Patient, save_patients
 from registry.readings import (
@@ -261,6 +262,26 @@ def test_a_fetch_of_late_days_alone_does_not_take_back_how_far_was_read(engine: 
     assert rows(engine, "SELECT parsed, cursor_after FROM fetches") == [(1, "a")]
     save(engine, result(cursor_after="b"))
     assert rows(engine, "SELECT parsed, cursor_after FROM fetches") == [(0, "b")]
+
+
+def test_syncs_are_those_of_the_newest_fetch_that_read_all(engine: Engine) -> None:
+    """By device; what a fetch of late days alone is told of, it has not read up to."""
+    def known() -> dict[str, datetime]:
+        with transaction(engine) as conn:
+            return synced_before(conn, "withings:p1", "heart", CYCLE + 3 * HOUR)
+
+    assert known() == {}
+    save(engine, result(cursor_after="a", last_sync=START))
+    assert known() == {"": START}
+    two = {"ring": START, "watch": START + HOUR}
+    save(engine, result(cursor_after="b", last_sync=START + HOUR, device_syncs=two),
+         cycle=CYCLE + HOUR)
+    assert known() == two
+    later: dict[str, Any] = {"last_sync": START + 2 * HOUR,
+                             "device_syncs": {"ring": START + 2 * HOUR}}
+    save(engine, result(**later), cycle=CYCLE + HOUR)
+    save(engine, result(**later), cycle=CYCLE + 2 * HOUR)
+    assert known() == two
 
 
 @settings(max_examples=25, deadline=None,
