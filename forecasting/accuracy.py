@@ -71,12 +71,6 @@ def interval_score(
     return _mean(upper - lower + 2 / alpha * outside)
 
 
-def pinball(actual: FloatArray, quantile: FloatArray, probability: float) -> float:
-    """Pinball loss of a forecast quantile (Koenker & Bassett 1978), mean over shape (h,)."""
-    error = actual - quantile
-    return _mean(np.maximum(probability * error, (probability - 1) * error))
-
-
 def coverage(actual: FloatArray, lower: FloatArray, upper: FloatArray) -> float:
     """Share of observed hours inside [lower, upper], 0 to 1."""
     inside = ((actual >= lower) & (actual <= upper)).astype(np.float64)

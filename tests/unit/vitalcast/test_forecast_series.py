@@ -9,12 +9,13 @@ import pytest
 from clinical.vitals import Vital
 from forecasting.config import BUCKETS, DEFAULT_MEMBERS
 from forecasting.documents import Document
-from forecasting.ensemble import Stored, fit_ensemble
+from forecasting.ensemble import Stored
 from forecasting.members import fit
 from forecasting.provenance import Provenance
 from forecasting.types import FloatArray
 from registry.forecasts import ForecastRow
 from registry.panels import HourlyPanel
+from tests.reference.fits import fit_ensemble
 from vitalcast.jobs.forecast import NO_MODEL, Model, panel_rows, silence
 from vitalcast.model_config import ModelConfig
 
@@ -60,7 +61,7 @@ def forecast(stored: Stored | None, given: HourlyPanel | None = None, hour: date
 def stored() -> Stored:
     documents: dict[str, Document] = {
         name: fit(name, Y, start=START, config=ENGINE, provenance=MADE_BY) for name in MEMBERS}
-    ensemble = fit_ensemble(documents, Y, start=START, config=ENGINE, vital=None, absent={},
+    ensemble = fit_ensemble(documents, Y, start=START, config=ENGINE, vital=None,
                             provenance=MADE_BY)
     return Stored(ensemble=ensemble, members=documents, absent={})
 
