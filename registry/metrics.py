@@ -83,11 +83,11 @@ FIGURES = (
         name="vitalcast_cycle_readings", labels=("provider", "vital"), help="Readings that came",
         sql="""SELECT provider, vital, readings FROM rollup_arrivals WHERE cycle = :cycle"""),
     Figure(
-        name="vitalcast_cycle_lateness_seconds", labels=("provider", "vital", "quantile"),
-        help="From the end of a reading to its storage",
-        sql="""SELECT provider, vital, quantile, seconds FROM rollup_arrivals,
+        name="vitalcast_cycle_lateness_seconds", labels=("provider", "vital", "share"),
+        help="From the end of a reading to its storage, for this share of them",
+        sql="""SELECT provider, vital, share, seconds FROM rollup_arrivals,
                     LATERAL (VALUES ('0.5', lateness_p50_s), ('0.95', lateness_p95_s))
-                        AS late (quantile, seconds)
+                        AS late (share, seconds)
                 WHERE cycle = :cycle AND seconds IS NOT NULL"""),
     Figure(
         name="vitalcast_cycle_fetches", labels=("provider", "outcome"),
