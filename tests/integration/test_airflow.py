@@ -1,7 +1,9 @@
 """The cycle through a real scheduler, dag-processor and API server, as `vitalcast demo` runs it."""
 
 import json
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +22,7 @@ from vitalcast.cycle import last_full_hour, partition_key
 from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
 from vitalcast.jobs.enrol import enrol_sandbox
+from vitalcast.processes import script
 from vitalcast.settings import Settings
 from vitalcast.stack import CONFIG_VARIABLE, RunningStack, running_stack
 from vitalcast.wiring import open_system
@@ -207,3 +210,17 @@ def _listening() -> Iterator[tuple[str, int]]:
         if fields[3] == "0A":
             address, port = fields[1].split(":")
             yield address, int(port, 16)
+
+
+def test_airflow_s_history_can_be_cleaned(place: Place) -> None:
+    """As docs/deploy.md and the role of Ansible do; last here, for what is over goes."""
+    before = {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN}
+    subprocess.run([script("airflow"), "db", "clean", "--yes", "--skip-archive",
+                    "--error-on-cleanup-failure", "--clean-before-timestamp",
+                    datetime.now(UTC).isoformat()],
+                   env={**os.environ, **place.stack.airflow.environment()}, check=True,
+                   capture_output=True)
+    assert min(before.values()) > 0
+    assert {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN} == dict.fromkeys(CHAIN, 0)
+    again = place.trigger_without_key("retain_models")
+    assert place.end_of("retain_models", again["dag_run_id"]) == "success"
