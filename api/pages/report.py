@@ -15,7 +15,7 @@ from api.pages.render import age, duration
 from api.pages.worklist import is_stale
 from api.schemas import ACCURACY_DAYS
 from api.standing import Standing, standing
-from clinical.news2 import PARAMETERS
+from clinical.news2 import BANDS, PARAMETERS
 from clinical.severity import INTENDED_USE
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from registry.reading import Reading
@@ -175,7 +175,8 @@ def _hours(outlook: Json, as_of: datetime) -> tuple[HourAhead, ...]:
         HourAhead(
             lead=hour["lead"], start=as_of + timedelta(hours=hour["lead"] - 1),
             p_medium=hour["p_medium_or_more"], p_high=hour["p_high"],
-            bands=tuple(hour["band_probabilities"].items()), likely=hour["most_likely_band"],
+            bands=tuple((band, hour["band_probabilities"][band]) for band in BANDS),
+            likely=hour["most_likely_band"],
         )
         for hour in outlook.get("hours") or ()
     )

@@ -1,0 +1,24 @@
+"""The doctor's report on a real database: what is stored comes out as it was meant."""
+
+import re
+
+from clinical.news2 import BANDS
+from tests.answers import Browser
+from tests.clinic import HORIZON
+
+RECT = re.compile(r'<rect class="fill-([a-z-]+)"[^>]* y="([\d.]+)"[^>]* height="([\d.]+)"')
+FOOT = 96.0
+
+
+def test_the_strip_stands_on_the_highest_band(browser: Browser) -> None:
+    """So that the threshold is compared with what is 5 or more: medium and high together."""
+    page = browser("doctor").get("/patients/ill")
+    strip = page.text.partition('<figure class="strip">')[2].partition("</figure>")[0]
+    rects = [(band, float(top), float(height)) for band, top, height in RECT.findall(strip)]
+    assert len(rects) == HORIZON * len(BANDS)
+    for first in range(0, len(rects), len(BANDS)):
+        hour = rects[first:first + len(BANDS)]
+        assert [band for band, _, _ in hour] == [band.value for band in reversed(BANDS)]
+        tops = [top for _, top, _ in hour]
+        assert tops == sorted(tops, reverse=True)
+        assert abs(tops[0] + hour[0][2] - FOOT) < 0.1
