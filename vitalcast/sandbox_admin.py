@@ -33,6 +33,11 @@ def set_clock(root: str, now: datetime) -> None:
     _call("POST", f"{root}/sandbox/clock", json={"now": now.astimezone(UTC).isoformat()})
 
 
+def anchor_of(root: str) -> datetime:
+    """The time that the histories of the sandbox's subjects are placed around."""
+    return datetime.fromisoformat(_call("GET", f"{root}/sandbox/health").json()["anchor"])
+
+
 def subjects(root: str) -> list[Subject]:
     """Everybody the sandbox serves."""
     return [
@@ -64,19 +69,15 @@ def disarm(root: str, fault_id: int | None = None) -> int:
 
 
 def send_webhooks_to(root: str, settings: Settings) -> None:
-    """Have the sandbox's Withings and Google send webhooks to the API at `webhook_url`.
+    """Have the sandbox's Google send webhooks to the API at `webhook_url`, where it is set up.
 
-    Its Oura is told by `vitalcast webhooks subscribe`. What is not set up is left out.
+    Its Oura and Withings are told by `vitalcast webhooks subscribe`.
     """
-    base = f"{settings.webhook_url.rstrip('/')}/v1/webhooks"
-    for provider, secret, place in (
-            (Provider.WITHINGS, settings.webhook_withings, {
-                "address": f"{base}/withings/{settings.webhook_withings}"}),
-            (Provider.GOOGLE_HEALTH, settings.webhook_google_health, {
-                "address": f"{base}/google_health",
-                "authorization": settings.webhook_google_health})):
-        if secret:
-            _call("PUT", f"{root}/sandbox/webhooks", json={"provider": provider, **place})
+    if settings.webhook_google_health:
+        _call("PUT", f"{root}/sandbox/webhooks", json={
+            "provider": Provider.GOOGLE_HEALTH,
+            "address": f"{settings.webhook_url.rstrip('/')}/v1/webhooks/google_health",
+            "authorization": settings.webhook_google_health})
 
 
 def google_keyset(root: str) -> bytes:

@@ -6,7 +6,7 @@ StackBusy  another `vitalcast up` or `demo` uses the same home folder.
 
 import fcntl
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,13 +20,15 @@ from vitalcast.airflow import AirflowClient, AirflowPlace
 from vitalcast.dataset import Dataset
 from vitalcast.errors import UserError
 from vitalcast.home import make_home
+from vitalcast.jobs.enrol import enrol_sandbox
 from vitalcast.keys import Keys, load_keys
 from vitalcast.local_database import database_server
 from vitalcast.model_config import ModelConfig
+from vitalcast.past import Hour, live_past
 from vitalcast.processes import Command, Supervisor, free_port, listening, run_to_end
 from vitalcast.sandbox_admin import google_keyset, send_webhooks_to
 from vitalcast.settings import Settings, child_environment
-from vitalcast.wiring import client_of
+from vitalcast.wiring import client_of, open_system
 
 DAGS = {"ingest_vitals", "train_models", "forecast_vitals", "evaluate_models", "retain_models"}
 CONFIG_VARIABLE = "vitalcast_model_config"
@@ -51,15 +53,18 @@ class RunningStack:
     api_url: str
     airflow: AirflowPlace
     supervisor: Supervisor
+    patients: int
 
 
 @contextmanager
 def running_stack(
     settings: Settings, dataset: Dataset, cycle: datetime, *, schedule: str, step: Step,
+    past: Sequence[Hour] = (),
 ) -> Iterator[RunningStack]:
     """Start everything for `dataset` with the sandbox's clock at `cycle`, stop it at the end.
 
-    `schedule` is "manual" or "hourly" (see the DAGs); `step` is told what happens next.
+    `schedule` is "manual" or "hourly" (see the DAGs); `step` is told what happens next. The
+    hours of `past` are lived through before Airflow starts.
     """
     dataset.check()
     with ExitStack() as stack:
@@ -75,6 +80,8 @@ def running_stack(
         api_url = _start_api(supervisor, local)
         local = local.model_copy(update={"webhook_url": api_url})
         send_webhooks_to(sandbox_url, local)
+        step("patients give their consent at the sandbox vendors")
+        patients = _enrol(local, keys, cycle, past, step)
         step("Airflow: metadata")
         airflow = _airflow_place(local, keys)
         run_to_end(_with_environment(airflow.migrate(), local, schedule), settings.home / "logs")
@@ -82,7 +89,7 @@ def running_stack(
         _start_airflow(supervisor, airflow, local, schedule)
         yield RunningStack(
             settings=local, database=f"vitalcast_{dataset.name}", keys=keys, api_url=api_url,
-            sandbox_url=sandbox_url, airflow=airflow, supervisor=supervisor)
+            sandbox_url=sandbox_url, airflow=airflow, supervisor=supervisor, patients=patients)
 
 
 @contextmanager
@@ -121,6 +128,18 @@ def _with_webhooks(settings: Settings) -> Settings:
         "webhook_withings": token_urlsafe(24), "webhook_oura_token": token_urlsafe(24),
         "webhook_oura": client_of(settings, Provider.OURA)[1],
         "webhook_google_health": token_urlsafe(24), "webhook_google_health_keyset": str(keyset)})
+
+
+def _enrol(settings: Settings, keys: Keys, cycle: datetime, past: Sequence[Hour],
+           step: Step) -> int:
+    """Link everybody that the sandbox serves, and live through their past; how many there are."""
+    system = open_system(settings)
+    try:
+        patients = enrol_sandbox(system, settings.sandbox_url, keys)
+        live_past(system, cycle, step, hours=past)
+    finally:
+        system.engine.dispose()
+    return patients
 
 
 def _with_environment(command: Command, settings: Settings, schedule: str) -> Command:

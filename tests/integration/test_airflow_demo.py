@@ -1,10 +1,10 @@
 """`vitalcast demo` as a person runs it: Airflow and all, twice on one home, and interrupted."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +16,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from dashboards.boards import BOARDS
 from registry.database import open_engine, transaction
 from tests.reference.cycles import CYCLE, LIGHT, await_that
 from tests.reference.process_tree import Process, alive, descendants, listening_addresses
 from vitalcast.cycle import HOUR
 from vitalcast.dataset import Dataset
 from vitalcast.embedded import EmbeddedPostgres
+from vitalcast.processes import script
 
 pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 300
+DATABASE = f"vitalcast_{Dataset(data=None).name}"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
 
 
@@ -40,18 +43,21 @@ class Demo:
     @contextmanager
     def started(self, hour: datetime) -> Iterator[subprocess.Popen[bytes]]:
         """A demo, which the block's failure interrupts."""
-        given = {name: value for name, value in os.environ.items()
-                 if not name.startswith(("VITALCAST_", "AIRFLOW_"))}
-        given |= {"VITALCAST_HOME": str(self.home), "AIRFLOW_VAR_VITALCAST_MODEL_CONFIG": LIGHT}
         with self.output(hour).open("wb") as file:
             demo = subprocess.Popen(
-                [str(Path(sys.executable).with_name("vitalcast")), "demo", "--hour",
-                 hour.isoformat()], env=given, stdout=file, stderr=file, start_new_session=True)
+                [script("vitalcast"), "demo", "--hour", hour.isoformat()],
+                env=self.environment(), stdout=file, stderr=file, start_new_session=True)
         try:
             yield demo
         finally:
             demo.terminate()
             demo.wait(60)
+
+    def environment(self) -> dict[str, str]:
+        given = {name: value for name, value in os.environ.items()
+                 if not name.startswith(("VITALCAST_", "AIRFLOW_"))}
+        return given | {"VITALCAST_HOME": str(self.home), "VITALCAST_DATABASE": DATABASE,
+                        "AIRFLOW_VAR_VITALCAST_MODEL_CONFIG": LIGHT}
 
     def output(self, hour: datetime) -> Path:
         return self.home / f"demo-{hour:%H}.txt"
@@ -80,7 +86,7 @@ class Demo:
 
     def rows(self, query: str, hour: datetime) -> list[Any]:
         with EmbeddedPostgres(self.home) as server:
-            engine = open_engine(server.url(f"vitalcast_{Dataset(data=None).name}"))
+            engine = open_engine(server.url(DATABASE))
             with transaction(engine) as conn:
                 found = list(conn.execute(text(query), {"hour": hour}).all())
             engine.dispose()
@@ -112,9 +118,22 @@ def test_a_demo_shows_the_patients_and_leaves_a_report_and_no_process(demo: Demo
                          CYCLE)) == 8
 
 
+def test_every_query_of_every_board_has_rows_after_a_demo(demo: Demo) -> None:
+    told = subprocess.run(
+        [script("vitalcast"), "dashboards", "check", "--require-rows", "--json", "--days", "2",
+         "--until", f"{CYCLE + HOUR:%Y-%m-%dT%H:%M:%S}"],
+        env=demo.environment(), capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    checked = {(one["board"], one["title"]) for one in json.loads(told.stdout)["queries"]}
+    assert {(board.title, panel.title) for board in BOARDS for panel in board.panels} <= checked
+
+
 def test_the_next_demo_forecasts_from_stored_models_and_scores_the_last(demo: Demo) -> None:
     later = CYCLE + HOUR
-    demo.run(later)
+    before = demo.rows("SELECT run_id, started_at FROM runs WHERE cycle < :hour ORDER BY 1", CYCLE)
+    assert "h ago" not in demo.run(later)
+    assert before == demo.rows(
+        "SELECT run_id, started_at FROM runs WHERE cycle < :hour ORDER BY 1", CYCLE)
     demo.nothing_left()
     assert demo.rows("SELECT 1 FROM fits WHERE cutoff = :hour", later) == []
     assert len(demo.rows("SELECT 1 FROM severities WHERE cutoff = :hour", later)) == 8

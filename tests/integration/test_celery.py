@@ -21,7 +21,6 @@ from vitalcast.airflow import AirflowClient, AirflowPlace
 from vitalcast.cycle import partition_key
 from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, follow, start_cycle
-from vitalcast.jobs.enrol import enrol_sandbox
 from vitalcast.processes import Supervisor, free_port, listening
 from vitalcast.settings import Settings
 from vitalcast.stack import RunningStack, running_stack
@@ -69,7 +68,6 @@ def stack(broker: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStack
 def test_a_worker_killed_in_training_costs_no_series_and_doubles_none(
         stack: RunningStack) -> None:
     system = open_system(stack.settings)
-    enrol_sandbox(system, stack.sandbox_url, stack.keys)
     first, second = workers()
     with closing(AirflowClient(stack.airflow)) as client:
         with fits_locked(system.engine) as waiting:

@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,13 @@ from vitalcast.airflow import USER as AIRFLOW_USER
 from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
 from vitalcast.dataset import open_dataset
+from vitalcast.errors import UserError
 from vitalcast.follow import follow, start_cycle
-from vitalcast.jobs.enrol import DOCTOR, OPERATOR, enrol_sandbox
+from vitalcast.jobs.enrol import DOCTOR, OPERATOR
 from vitalcast.jobs.overview import show_patients
 from vitalcast.jobs.subscribe import subscribe
+from vitalcast.past import MOST_HOURS, hours_before
+from vitalcast.past import Hour as Earlier
 from vitalcast.report import save_report
 from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
@@ -33,6 +36,10 @@ Data = Annotated[Path | None, typer.Option(
                    "default: eight generated patients")]
 Hour = Annotated[str | None, typer.Option(
     "--hour", help="UTC hour of the cycle, e.g. 2026-11-21T03:00; default: the last full hour")]
+Past = Annotated[int | None, typer.Option(
+    "--past", min=0, max=MOST_HOURS,
+    help="hours before it that generated patients live through first, one by one; default: three "
+         "of the last day, in which something goes wrong")]
 
 _CYCLE_TIMEOUT_S = 45 * 60
 _TICK_S = 20
@@ -65,8 +72,11 @@ class Progress:
         return f"{seconds // 60:2d}:{seconds % 60:02d}"
 
 
-def demo(data: Data = None, hour: Hour = None) -> None:
+def demo(data: Data = None, hour: Hour = None, past: Past = None) -> None:
     """Run one whole cycle through Airflow, show the patients, and stop.
+
+    Generated patients have a short past first: whole cycles of earlier hours, so that every board
+    has something to show.
 
     Example: vitalcast demo --data recordings/
     """
@@ -76,13 +86,14 @@ def demo(data: Data = None, hour: Hour = None) -> None:
     dataset = open_dataset(data, cycle, settings.home)
     with _terminable(), running_stack(
         settings, dataset, cycle, schedule="manual", step=progress.step,
+        past=_past(data, past),
     ) as stack:
         _one_cycle(stack, cycle, progress)
         _show(stack, progress)
         progress.step("done; stopping every process")
 
 
-def up(data: Data = None) -> None:
+def up(data: Data = None, past: Past = None) -> None:
     """The demo that stays: doctor's page, API and Airflow, a cycle every hour, until Ctrl-C.
 
     Example: vitalcast up
@@ -93,11 +104,20 @@ def up(data: Data = None) -> None:
     dataset = open_dataset(data, cycle, settings.home)
     with suppress(KeyboardInterrupt), _terminable(), running_stack(
         settings, dataset, cycle, schedule="hourly", step=progress.step,
+        past=_past(data, past),
     ) as stack:
         _one_cycle(stack, cycle, progress)
         _show(stack, progress)
         _addresses(stack, progress)
         _keep(stack)
+
+
+def _past(data: Path | None, count: int | None) -> Sequence[Earlier]:
+    if data is None:
+        return hours_before(count)
+    if count:
+        raise UserError("recordings have no past to live through: leave out --past, or --data")
+    return ()
 
 
 @contextmanager
@@ -115,10 +135,8 @@ def _terminable() -> Iterator[None]:
 
 def _one_cycle(stack: RunningStack, cycle: datetime, progress: Progress) -> None:
     system = open_system(stack.settings)
-    progress.step("patients give their consent at the sandbox vendors")
-    patients = enrol_sandbox(system, stack.sandbox_url, stack.keys)
     subscribe(system)
-    progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {patients} patients, by Airflow")
+    progress.step(f"cycle of {cycle:%Y-%m-%d %H:%M} UTC for {stack.patients} patients, by Airflow")
 
     def tell(state: str) -> None:
         done, total = series_trained(system.engine, cycle)

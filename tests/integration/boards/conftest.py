@@ -13,11 +13,13 @@ from vitalcast.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
-def watched(postgres: EmbeddedPostgres) -> Iterator[Installation]:
-    """Two days of a small installation, rolled up."""
+def watched(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    """A day of a small installation, rolled up."""
     url = create_database(postgres.url("postgres"), suffix=f"_{uuid.uuid4().hex[:12]}")
     migrate(url)
     engine = open_engine(url)
     with vendors() as root:
-        yield watch(engine, url, root)
+        yield watch(engine, url, root, tmp_path_factory.mktemp("watched"))
     engine.dispose()
