@@ -25,6 +25,7 @@ from registry.log_store import (
     Refused,
     Sent,
     Unauthorised,
+    Unfit,
     Unreachable,
     Unsupported,
 )
@@ -156,8 +157,10 @@ class Elastic:
         if kind == "media_type_header_exception":
             return Unsupported(f"{self.place} is an older Elasticsearch; "
                                f"VITALCAST_ELASTICSEARCH_URL must name version {MAJOR}")
-        return Refused(f"Elasticsearch at {self.place} refuses a request ({status} {kind}); run "
-                       "`vitalcast events setup` and see docs/events.md")
+        reason = f"{status} {kind}".strip()
+        told = (f"Elasticsearch at {self.place} refuses a request ({reason}); run "
+                "`vitalcast events setup` and see docs/events.md")
+        return Unfit(told, reason=reason) if status in (400, 413) else Refused(told)
 
 
 def _arguments(body: Document) -> Document:

@@ -4,8 +4,9 @@ Every event reaches the store exactly once, whatever happens on the way. Before 
 its rows say so (`sent_at`); they are delivered when the store says that it has them. A row that was
 sent and never confirmed (the connection was cut, the process killed) is asked for by its id before
 it is sent again. What the store has no time for is sent again after a pause; what it will never
-take is marked with the reason and holds nothing up. A store that fails is left alone for a while
-that doubles (a circuit breaker, shared by all workers): nothing else waits for it.
+take is marked with the reason and holds nothing up. A batch that is refused whole, mostly for being
+longer than a proxy allows, is halved until it passes or one event is left. A store that fails is left
+alone for a while that doubles (a circuit breaker, shared by all workers): nothing else waits for it.
 """
 
 import time
@@ -20,7 +21,7 @@ from sqlalchemy import text
 from registry.database import Connection, Engine, transaction, translated
 from registry.event_documents import StoredEvent, document
 from registry.events import Event, record
-from registry.log_store import LogStore, LogStoreError, Overloaded
+from registry.log_store import LogStore, LogStoreError, Overloaded, Unfit
 
 BATCH = 500
 TRIES = 4
@@ -136,6 +137,7 @@ class _Delivering:
         self._engine, self._store, self._breaker = engine, store, breaker
         self._clock, self._sleep = clock, sleep
         self._delivered = self._refused = 0
+        self._unfit: dict[str, Unfit] = {}
 
     def all(self) -> Delivery:
         """Batch by batch, until nothing waits or the store fails."""
@@ -155,7 +157,7 @@ class _Delivering:
         for tried in range(TRIES):
             left = self._send(left)
             if not left:
-                return
+                return self._give_up_unfit()
             if tried + 1 < TRIES:
                 self._sleep(2.0 ** tried)
         raise Overloaded
@@ -173,16 +175,38 @@ class _Delivering:
             return ()
         documents = {event.event_id: document(event) for event in events}
         self._mark(_SENT, documents, now=self._clock())
-        sent = self._store.send(documents)
-        with transaction(self._engine) as conn:
-            for name, reason in sent.refused.items():
-                conn.execute(text(_REFUSED), {"id": name, "reason": reason})
-        self._refused += len(sent.refused)
+        try:
+            sent = self._store.send(documents)
+        except Unfit as error:
+            self._mark(_AGAIN, documents)
+            return self._halved(events, error)
+        self._refuse(sent.refused)
         self._mark(_AGAIN, sent.again)
         self._confirm(sent.there)
         if self._breaker.failures and (sent.there or sent.refused):
             self._resume()
         return [event for event in events if event.event_id in sent.again]
+
+    def _halved(self, events: Sequence[StoredEvent], error: Unfit) -> Sequence[StoredEvent]:
+        """Send each half; an event that was refused alone waits for what becomes of the others."""
+        if len(events) == 1:
+            self._unfit[events[0].event_id] = error
+            return ()
+        half = len(events) // 2
+        return [*self._send(events[:half]), *self._send(events[half:])]
+
+    def _give_up_unfit(self) -> None:
+        """Mark what was refused alone, unless nothing was taken: then no event is at fault."""
+        if self._unfit and not self._delivered:
+            raise next(iter(self._unfit.values()))
+        self._refuse({name: error.reason for name, error in self._unfit.items()})
+        self._unfit.clear()
+
+    def _refuse(self, reasons: Mapping[str, str]) -> None:
+        with transaction(self._engine) as conn:
+            for name, reason in reasons.items():
+                conn.execute(text(_REFUSED), {"id": name, "reason": reason})
+        self._refused += len(reasons)
 
     def _confirm(self, ids: frozenset[str]) -> None:
         self._mark(_DELIVERED, ids, now=self._clock())

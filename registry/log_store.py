@@ -6,6 +6,7 @@
     ├── Unauthorised   401 or 403: VITALCAST_ELASTICSEARCH_API_KEY
     ├── Unsupported    another version, or no Elasticsearch: VITALCAST_ELASTICSEARCH_URL
     └── Refused        the request itself: `vitalcast events setup`
+        └── Unfit      for what is in it, or for how much that is: fewer documents may pass
 
 `registry.elastic` is the one there is; it takes a second to import, this does not.
 """
@@ -50,6 +51,14 @@ class Refused(LogStoreError):
     """Elasticsearch refuses the request; run: vitalcast events setup"""
 
     fault = "refused"
+
+
+class Unfit(Refused):
+    """Elasticsearch refuses the documents as a whole, for `reason`."""
+
+    def __init__(self, message: str = "", *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

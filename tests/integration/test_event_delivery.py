@@ -163,6 +163,46 @@ def test_what_is_refused_for_ever_is_marked_and_holds_nothing_up(
     assert reasons == ["400 document_parsing_exception", None, None]
 
 
+def test_a_request_that_is_refused_as_too_large_is_halved(
+        engine: Engine, cluster: Cluster, send: Deliver) -> None:
+    happen(engine, 30)
+    cluster.most_bytes = 4_000
+    assert send() == Delivery(delivered=30)
+    assert once_each(engine, cluster)
+
+
+@pytest.mark.parametrize(("most_bytes", "reason"), [
+    (2_000, "413"), (1 << 20, "400 x_content_parse_exception")])
+def test_an_event_that_is_refused_alone_is_marked_and_holds_nothing_up(
+        engine: Engine, cluster: Cluster, send: Deliver, most_bytes: int, reason: str) -> None:
+    happen(engine, 5)
+    with transaction(engine) as conn:
+        first = conn.execute(text("""
+            UPDATE events SET message = repeat('a ', 2000)
+            WHERE number = (SELECT min(number) FROM events) RETURNING event_id""")).scalar_one()
+    cluster.most_bytes, cluster.unfit = most_bytes, {first}
+    told = send()
+    assert (told.delivered, told.refused, told.waiting, told.error) == (4, 1, 0, None)
+    with transaction(engine) as conn:
+        assert conn.execute(text("SELECT refused FROM events WHERE refused IS NOT NULL")
+                            ).scalars().all() == [reason]
+    assert first not in dict(cluster.stored())
+
+
+def test_where_every_request_is_refused_no_event_is_given_up(
+        engine: Engine, cluster: Cluster, send: Deliver, clock: Clock) -> None:
+    happen(engine, 5)
+    cluster.most_bytes = 10
+    told = send()
+    assert (told.delivered, told.refused, told.waiting) == (0, 0, 6)      # and that it stopped
+    assert "413" in str(told.error)
+    cluster.most_bytes = 1 << 20
+    clock.now += timedelta(hours=1)
+    while send().waiting:
+        pass
+    assert once_each(engine, cluster)
+
+
 def test_a_days_outage_stops_nothing_and_loses_nothing(
         engine: Engine, cluster: Cluster, send: Deliver, clock: Clock) -> None:
     happen(engine, 2)

@@ -37,6 +37,7 @@ class Cluster:
             answer too late), "halves" (half an answer)
     down    nothing is answered at all: 503
     poison  ids that are refused for ever
+    most_bytes, unfit   a bulk request that is longer, or holds one of these ids, is refused whole
     """
 
     version: str = "9.1.2"
@@ -46,6 +47,8 @@ class Cluster:
     down: bool = False
     faults: list[int | str] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
+    most_bytes: int = 1 << 20
+    unfit: set[str] = field(default_factory=set)
     indices: list[dict[str, Body]] = field(default_factory=lambda: [{}])
     searchable: list[str] = field(default_factory=list)
     put: dict[str, Body] = field(default_factory=dict)
@@ -129,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
             method=self.command, path=self.path, body=body,
             authorization=self.headers.get("authorization", "")))
         with self.held.lock:
-            self._route(path, body)
+            self._route(path, body, raw)
 
     do_GET = do_POST = do_PUT = _answer  # noqa: N815 -- names of the standard library
 
@@ -144,14 +147,14 @@ class _Handler(BaseHTTPRequestHandler):
             return 400, "media_type_header_exception"
         return None
 
-    def _route(self, path: str, body: Any) -> None:
+    def _route(self, path: str, body: Any, raw: bytes) -> None:
         held, refusal = self.held, self._refusal()
         if refusal:
             self._send(refusal[0], {"error": {"type": refusal[1]}})
         elif path == "/":
             self._send(200, {"version": {"number": held.version}})
         elif path.endswith("/_bulk"):
-            self._bulk(body)
+            self._bulk(body, len(raw))
         elif path.endswith("/_search"):
             self._send(200, held.search(body))
         elif path.endswith("/_refresh"):
@@ -162,8 +165,12 @@ class _Handler(BaseHTTPRequestHandler):
             held.put[path] = body
             self._send(200, {"acknowledged": True})
 
-    def _bulk(self, lines: list[Body]) -> None:
+    def _bulk(self, lines: list[Body], size: int) -> None:
         held = self.held
+        if size > held.most_bytes:            # the words of a proxy, which knows no JSON
+            return self._send(413, "<html>Request Entity Too Large</html>")
+        if held.unfit & {action["create"]["_id"] for action in lines[::2]}:
+            return self._send(400, {"error": {"type": "x_content_parse_exception"}})
         fault = held.faults.pop(0) if held.faults else 200
         if fault == "cut":
             return self._cut()
@@ -176,13 +183,15 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(held.slow_s)
         return self._send(200, answer, whole=fault != "halves")
 
-    def _send(self, status: int, body: Body, whole: bool = True) -> None:
-        raw = json.dumps(body).encode()
+    def _send(self, status: int, body: Body | str, whole: bool = True) -> None:
+        html = isinstance(body, str)
+        raw = (body if isinstance(body, str) else json.dumps(body)).encode()
         try:
             self.send_response(status)
-            for name, value in (PRODUCT if self.held.product else {}).items():
+            for name, value in (PRODUCT if self.held.product and not html else {}).items():
                 self.send_header(name, value)
-            self.send_header("content-type", "application/vnd.elasticsearch+json;compatible-with=9")
+            self.send_header("content-type", "text/html" if html else
+                             "application/vnd.elasticsearch+json;compatible-with=9")
             self.send_header("content-length", str(len(raw)))
             self.end_headers()
             self.wfile.write(raw if whole else raw[:len(raw) // 2])
