@@ -5,8 +5,9 @@ its rows say so (`sent_at`); they are delivered when the store says that it has 
 sent and never confirmed (the connection was cut, the process killed) is asked for by its id before
 it is sent again. What the store has no time for is sent again after a pause; what it will never
 take is marked with the reason and holds nothing up. A batch that is refused whole, mostly for being
-longer than a proxy allows, is halved until it passes or one event is left. A store that fails is left
-alone for a while that doubles (a circuit breaker, shared by all workers): nothing else waits for it.
+longer than a proxy allows, is halved until it passes or one event is left. A store that fails is
+left alone for a while that doubles (a circuit breaker, shared by all workers): nothing else waits
+for it.
 """
 
 import time
