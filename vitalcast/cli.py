@@ -5,8 +5,8 @@ Exit codes: 0 done, 1 a job failed, 2 what was asked cannot be done (the message
 
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any
+from importlib.metadata import entry_points, version
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,7 +21,7 @@ COMMANDS = {
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
     "quality": "quality.quality", "keys": "keys.keys",
     "webhooks": "webhooks.webhooks", "events": "events.events",
-    "explain": "explain.explain_run",
+    "status": "status.status", "explain": "explain.explain_run",
     "quarantine": "quarantine.quarantine", "coverage": "coverage.coverage",
     "sandbox": "sandbox.sandbox",
 }
@@ -55,8 +55,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"vitalcast {version('vitalcast')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _group() -> None:
+def _group(
+    show_version: Annotated[bool, typer.Option(
+        "--version", is_eager=True, callback=_print_version,
+        help="print the version and exit")] = False,
+) -> None:
     """Without it typer makes no group where no command is imported yet."""
 
 

@@ -125,6 +125,13 @@ def client_of(settings: Settings, provider: Provider) -> tuple[str, str]:
     return client_id, client_secret
 
 
+def has_client(settings: Settings, provider: Provider) -> bool:
+    """Whether the settings name the application to a vendor; the sandbox knows the default one."""
+    default = Settings.model_fields["client_secret"].default
+    return bool(settings.sandbox_url or settings.clients.get(provider.value)
+                or settings.client_secret != default)
+
+
 def rate_limit(settings: Settings, provider: Provider) -> "RateLimit":
     """The vendor's own limit, or the one that the settings give as `calls/seconds`."""
     from providers.catalogue import CATALOGUE

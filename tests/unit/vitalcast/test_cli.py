@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from vitalcast.cli import COMMANDS, app
 
+ROOT = Path(__file__).parents[3]
 HEAVY = {"numba", "pandas", "sqlalchemy", "authlib", "fastapi", "statsforecast"}
 
 ASK = """
@@ -31,6 +34,12 @@ def test_every_command_tells_what_it_does(name: str) -> None:
 def test_help_lists_every_command() -> None:
     said = CliRunner().invoke(app, ["--help"]).stdout
     assert all(f" {name} " in said for name in COMMANDS)
+
+
+def test_the_version_is_the_package_s() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (said.exit_code, said.stdout) == (0, f"vitalcast {project['version']}\n")
 
 
 def test_an_unknown_command_is_refused() -> None:
