@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from registry.database import create_database
-from registry.migrate import migrate
+from registry.database import create_database, open_engine
+from registry.migrate import migrate, require_migrated
 from vitalcast.embedded import EmbeddedPostgres
 from vitalcast.home import make_home
 from vitalcast.settings import Settings
@@ -16,28 +16,43 @@ _STARTED = "started"
 
 
 @contextmanager
-def database_server(settings: Settings, dataset: str | None = None) -> Iterator[str]:
-    """The registry's address; the database is made and migrated where needed.
+def database_server(settings: Settings, dataset: str | None = None, *,
+                    migrated: bool = True) -> Iterator[str]:
+    """The registry's address; a database of our own is made and, if `migrated`, brought up to date.
 
     A demo's `dataset` has a database of its own, on whichever server: it never touches the one
-    that `VITALCAST_DATABASE_URL` or `VITALCAST_DATABASE` names.
+    that `VITALCAST_DATABASE_URL` or `VITALCAST_DATABASE` names. The former is somebody's, with a
+    backup to be made first: only `vitalcast migrate` migrates it, for all else it has to be.
+    NotMigrated.
     """
+    if settings.database_url and dataset is None:
+        if migrated:
+            _require_migrated(settings.database_url)
+        yield settings.database_url
+        return
+    with _made(settings, dataset) as url:
+        if migrated:
+            migrate(url)
+        yield url
+
+
+def _require_migrated(url: str) -> None:
+    engine = open_engine(url)
+    try:
+        require_migrated(engine)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _made(settings: Settings, dataset: str | None) -> Iterator[str]:
     if settings.database_url:
-        yield _migrated(_beside(settings.database_url, dataset))
+        yield create_database(settings.database_url, suffix=f"_{dataset}")
         return
     with _embedded_server(settings.home) as server:
         name = f"vitalcast_{dataset}" if dataset else settings.database
         server.create_database(name)
-        yield _migrated(server.url(name))
-
-
-def _beside(url: str, dataset: str | None) -> str:
-    return create_database(url, suffix=f"_{dataset}") if dataset else url
-
-
-def _migrated(url: str) -> str:
-    migrate(url)
-    return url
+        yield server.url(name)
 
 
 @contextmanager

@@ -166,7 +166,7 @@ def migrate(as_json: AsJson = False) -> None:
     from registry.migrate import current
     from registry.migrate import migrate as upgrade
 
-    with database_server(load_settings()) as url:
+    with database_server(load_settings(), migrated=False) as url:
         was = current(url)
         version = upgrade(url)
     if as_json:
