@@ -1,4 +1,4 @@
-"""Every Monday: make and renew the subscriptions to Oura's webhooks, where these are set up."""
+"""Every day: make and renew subscriptions to Oura's and Withings' webhooks, where set up."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from airflow.sdk import dag, task
 from cycle_parts import COMMON, INGEST_POOL, scheduled
 
 
-@dag(schedule=scheduled("20 4 * * 1"), doc_md=__doc__, **COMMON)
+@dag(schedule=scheduled("20 4 * * *"), doc_md=__doc__, **COMMON)
 def subscribe_webhooks() -> None:
     @task(pool=INGEST_POOL)
     def subscribe() -> dict[str, Any]:

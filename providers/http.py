@@ -137,7 +137,7 @@ class Session:
         return self._call(_Request(method="GET", path=path, params=params))
 
     def post(self, path: str, form: Mapping[str, str]) -> Answer:
-        """POST a form that only reads (Withings), so that it may be sent twice. Raises as `get`."""
+        """POST a form that may be sent twice (Withings asks in forms). Raises as `get`."""
         return self._call(_Request(method="POST", path=path, form=form))
 
     def _call(self, request: _Request) -> Answer:

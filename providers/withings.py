@@ -5,7 +5,7 @@ measurements are followed by the time of their modification, never by the time o
 Reference: developer.withings.com, API reference.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,13 +44,18 @@ PARSERS = {"getmeas": parse_getmeas, "sleep": parse_sleep, "intraday": parse_int
            "sleep-summary": parse_sleep_summary}
 """The parse function of each resource."""
 
+NOTIFIED: Mapping[int, tuple[str, str]] = {
+    2: ("temperature", "user.metrics"), 4: ("pressure, pulse, SpO2", "user.metrics"),
+    16: ("activity", "user.activity"), 44: ("sleep", "user.activity")}
+"""Kinds of data (`appli`) that an address can be told of and that we read: name, and scope."""
+
 _OVERLAP_S = 60
 """Read again behind the cursor: a reading may become visible after its time of modification."""
 
 _REFUSED_TOKEN = frozenset({100, 101, 102, 200, 401})
 _UNAUTHORISED = frozenset({214, 277, 403, 2553, 2555})
 _TOO_MANY = 601
-_INVALID = frozenset({*range(201, 214), *range(501, 512), 523, 532, 2554})
+_INVALID = frozenset({*range(201, 214), 293, 294, 343, *range(501, 512), 523, 532, 2554})
 
 
 def judge(status: int, document: Any) -> ProviderError | None:
@@ -85,6 +90,21 @@ class WithingsClient(VendorClient):
 
     def __init__(self, session: Session, resources: tuple[str, ...] = RESOURCES) -> None:
         super().__init__(session, resources)
+
+    def notified(self, address: str) -> set[int]:
+        """The kinds of data of the account that Withings tells `address` of. ProviderError."""
+        answer = self._session.post("/notify", {"action": "list"})
+        return _notified(answer.document, address)
+
+    def notify(self, address: str, appli: int) -> None:
+        """Have Withings tell, after it has asked the address for a HEAD. ProviderError."""
+        self._session.post("/notify", {"action": "subscribe", "callbackurl": address,
+                                       "appli": str(appli), "comment": "vitalcast"})
+
+    def hush(self, address: str, appli: int) -> None:
+        """Have Withings tell no more. ProviderError."""
+        self._session.post("/notify", {"action": "revoke", "callbackurl": address,
+                                       "appli": str(appli)})
 
     def _pages(self, request: FetchRequest) -> Iterator[Page]:
         return {"getmeas": self._getmeas, "sleep": self._sleep, "intraday": self._intraday,
@@ -136,6 +156,15 @@ class WithingsClient(VendorClient):
             raise SchemaError(f"{parsed.refused[0].record}, {parsed.refused[0].reason}")
         sync: datetime | None = parsed.figures["last_sync"]
         return sync
+
+
+def _notified(document: Any, address: str) -> set[int]:
+    """The kinds of data that `address` is told of. SchemaError."""
+    try:
+        return {int(profile["appli"]) for profile in document["body"]["profiles"]
+                if profile["callbackurl"] == address}
+    except (KeyError, TypeError, ValueError):
+        raise SchemaError("/notify: the list has not the documented shape") from None
 
 
 def _daily_forms(request: FetchRequest, **fields: str) -> Iterator[dict[str, str]]:

@@ -48,6 +48,10 @@ SELECT {_COLUMNS} FROM connections c WHERE patient_id = ANY(:patients) AND (
           AND coalesce(f.reason, '') NOT LIKE 'circuit_open%'))
 ORDER BY connection_id"""  # noqa: S608 -- constants of this file
 
+_ACTIVE = f"""
+SELECT {_COLUMNS} FROM connections WHERE provider = :provider AND status = 'active'
+ORDER BY connection_id"""  # noqa: S608 -- constants of this file
+
 _LINKED = f"""
 SELECT {_COLUMNS} FROM connections WHERE provider = :provider
     AND provider_user_id = ANY(:accounts) AND status <> 'revoked' ORDER BY connection_id"""  # noqa: S608 -- constants of this file
@@ -198,6 +202,11 @@ def key_id(key: str) -> str:
 def list_connections(conn: Transaction, patients: Sequence[str]) -> list[Connection]:
     """Every link of these patients, whatever its status, in the order of the ids."""
     return _connections(conn, _LIST, {"patients": list(patients)})
+
+
+def active_connections(conn: Transaction, provider: Provider) -> list[Connection]:
+    """Every active link to a vendor, in the order of the ids."""
+    return _connections(conn, _ACTIVE, {"provider": provider.value})
 
 
 def linked_accounts(conn: Transaction, provider: Provider,

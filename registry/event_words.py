@@ -57,6 +57,9 @@ KINDS: Mapping[str, Kind] = {
     "records.refused": Kind(message="records from {provider} were not understood",
                             severity=WARNING, category="network", data=("count",)),
     "link.changed": Kind(message="a link to {provider} is now {reason}", category="iam"),
+    "subscription.failed": Kind(
+        message="{provider} could not be asked to tell of an account: {reason}; the next daily run "
+                "asks again, readings come by the hour", severity=WARNING, category="network"),
     "quarantine.replayed": Kind(
         message="what {provider} sent was read again as someone asked: {reason}",
         data=("count", "inserted", "revised", "unchanged", "refused")),

@@ -17,7 +17,7 @@ from providers.identity import account_of
 from providers.oauth import authorisation_url, exchange_code
 from providers.observation import Provider
 from providers.revocation import revoke
-from registry.connections import TokenPair, revoking, save_connection
+from registry.connections import TokenPair, list_connections, revoking, save_connection
 from registry.consents import (
     ConsentOver,
     Linked,
@@ -30,8 +30,10 @@ from registry.consents import (
 from registry.database import transaction
 from registry.views import Access
 from vitalcast.errors import UserError
+from vitalcast.jobs import notify
+from vitalcast.jobs.subscribe import address_of
 from vitalcast.settings import Settings
-from vitalcast.wiring import System, open_system
+from vitalcast.wiring import System, has_client, open_system
 
 
 class ConsentRefused(Exception):
@@ -63,8 +65,11 @@ class Linking:
             self._system.engine.dispose()
 
     def begin(self, login: Login, provider: Provider, patient_id: str) -> str:
-        """The vendor's consent page for this patient. PatientNotFound."""
+        """The vendor's consent page for this patient. PatientNotFound, NotSetUp."""
         system = self._system
+        if not has_client(system.settings, provider):
+            raise NotSetUp(f"this installation is not registered at {provider}: give its id and "
+                           "secret in VITALCAST_CLIENTS")
         request = authorisation_url(system.oauth(provider), token_urlsafe(32))
         with transaction(system.engine) as conn:
             begin_consent(conn, system.cipher, login, state=request.state, provider=provider,
@@ -92,6 +97,19 @@ class Linking:
                             provider=provider, tokens=tokens, provider_user_id=account.user_id,
                             provider_legacy_id=account.legacy_id)
         return consent.patient_id
+
+    def follow(self, provider: Provider, patient_id: str) -> None:
+        """After a consent: have the vendor tell of the account, where that is done by account.
+
+        May be left out: the daily run does the same. A vendor's refusal leaves an event.
+        """
+        system = self._system
+        if provider is Provider.WITHINGS and notify.is_set_up(system.settings):
+            with transaction(system.engine) as conn:
+                mine = [one for one in list_connections(conn, [patient_id])
+                        if (one.provider, one.status) == (provider.value, "active")]
+            for connection in mine:
+                notify.notify(system, connection, address_of(system.settings, provider))
 
     def links(self, access: Access, patient_id: str) -> list[Linked]:
         """The patient's links. PatientNotFound."""

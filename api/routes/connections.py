@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator
+from starlette.background import BackgroundTask
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.answers import Answer
@@ -71,11 +72,14 @@ def callback(
     code: str | None = None, error: str | None = None,
 ) -> Response:
     """Where the vendor sends the patient back to: stores the consent, or says why there is none."""
-    patient_id = _linking(request).finish(
-        login, provider, state=state, code=code, error=error)
+    linking = _linking(request)
+    patient_id = linking.finish(login, provider, state=state, code=code, error=error)
+    answer: Response = RedirectResponse(
+        f"{_page_of(patient_id)}?linked={provider}", status_code=303)
     if _by_program(request):
-        return Answer({"patient_id": patient_id, "connection_id": f"{provider}:{patient_id}"})
-    return RedirectResponse(f"{_page_of(patient_id)}?linked={provider}", status_code=303)
+        answer = Answer({"patient_id": patient_id, "connection_id": f"{provider}:{patient_id}"})
+    answer.background = BackgroundTask(linking.follow, provider, patient_id)
+    return answer
 
 
 @router.delete("/v1/connections/{connection_id}", response_model=EndedOut)

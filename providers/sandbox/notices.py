@@ -1,7 +1,7 @@
 """The vendors' webhooks: telling that a patient has something new, signed as each vendor signs.
 
-Withings and Google are told where to by `/sandbox/webhooks`, which stands for their consoles; Oura
-by its subscriptions. A notice speaks of the hour before the clock, so that two at one clock are the
+Google is told where to by `/sandbox/webhooks`, which stands for its console; Oura and Withings by
+their subscriptions. A notice speaks of the hour before the clock, so that two at one clock are the
 same bytes, as when a vendor sends again.
 """
 
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from providers.observation import Provider
+from providers.sandbox.notifications import Told
 from providers.sandbox.readings import HOUR_S, Subject
 from providers.sandbox.subscriptions import Subscription, loopback
 from providers.sandbox.world import World, iso
@@ -33,7 +34,6 @@ KEYSET_PATH = f"/{Provider.GOOGLE_HEALTH}/webhooks/webhooks_public_keyset.json"
 _TIMEOUT_S = 20
 _KEY_ID = 0x5A4DB0C5
 _PARAMS = bytes((0x12, 6, 8, 3, 16, 2, 24, 2))     # SHA256, NIST_P256, DER, by Tink's numbers
-_WITHINGS = (4, 16, 44)                            # measures, activity, sleep
 _GOOGLE = ("heart-rate", "oxygen-saturation", "core-body-temperature", "sleep")
 
 
@@ -73,7 +73,7 @@ class Place(BaseModel):
     """Where a vendor without subscriptions of its own sends its webhooks; on loopback alone."""
 
     model_config = ConfigDict(extra="forbid")
-    provider: Literal[Provider.WITHINGS, Provider.GOOGLE_HEALTH]
+    provider: Literal[Provider.GOOGLE_HEALTH]
     address: str
     authorization: Annotated[str, Field(description="sent by Google with each")] = ""
 
@@ -97,6 +97,7 @@ class Switchboard:
     """Who is told of what, and what it is signed with."""
 
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    told: Told = field(default_factory=set)
     places: dict[Provider, Place] = field(default_factory=dict)
     key: GoogleKey = field(default_factory=GoogleKey)
 
@@ -105,8 +106,8 @@ class Switchboard:
         place = self.places.get(subject.provider)
         if subject.provider is Provider.OURA:
             yield from self._oura(world, subject)
-        elif subject.provider is Provider.WITHINGS and place:
-            yield from _withings(world, subject, place)
+        elif subject.provider is Provider.WITHINGS:
+            yield from _withings(world, subject, self.told)
         elif place:
             yield from self._google(world, subject, place)
 
@@ -145,11 +146,13 @@ def _named(subject: Subject, what: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{subject.subject_id} {what}"))
 
 
-def _withings(world: World, subject: Subject, place: Place) -> Iterator[Notice]:
-    for kind in _WITHINGS:
+def _withings(world: World, subject: Subject, told: Told) -> Iterator[Notice]:
+    for subject_id, address, kind in sorted(told):
+        if subject_id != subject.subject_id:
+            continue
         body = urlencode({"userid": world.user_number(subject.subject_id), "appli": kind,
                           "startdate": world.now - HOUR_S, "enddate": world.now}).encode()
-        yield Notice(address=place.address, body=body, headers={
+        yield Notice(address=address, body=body, headers={
             "content-type": "application/x-www-form-urlencoded"})
 
 
@@ -200,7 +203,7 @@ def router(world: World, board: Switchboard) -> APIRouter:
         notices = list(board.notices(world, subject))
         if not notices:
             raise HTTPException(409, "nobody is to be told: set an address by PUT "
-                                     "/sandbox/webhooks, or subscribe at Oura")
+                                     "/sandbox/webhooks, or subscribe at the vendor")
         return Sent(answers=await run_in_threadpool(_send, notices))
 
     return routes

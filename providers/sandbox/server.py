@@ -31,9 +31,10 @@ def create_app(world: World) -> FastAPI:
     """The vendors' APIs under `/withings`, `/google_health`, `/oura`; its own under `/sandbox`."""
     app = FastAPI(title="vitalcast sandbox", description=__doc__)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    for vendor in (withings, google_health, oura):
-        app.router.routes.extend(vendor.routes(world))
     board = notices.Switchboard()
+    app.router.routes.extend(withings.routes(world, board.told))
+    for vendor in (google_health, oura):
+        app.router.routes.extend(vendor.routes(world))
     app.router.routes.extend(subscriptions.routes(world, board.subscriptions))
     app.include_router(admin.router(world))
     app.include_router(notices.router(world, board))

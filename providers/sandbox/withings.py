@@ -17,6 +17,7 @@ from starlette.routing import Route
 from providers.observation import Provider
 from providers.sandbox.exchange import Answer, Call, Dialect, Handler, data_endpoint, token_endpoint
 from providers.sandbox.grants import GrantError
+from providers.sandbox.notifications import ParameterError, Told, actions, integer
 from providers.sandbox.oauth import authorise_endpoint, issue
 from providers.sandbox.readings import DAY_S, Channel, Readings
 from providers.sandbox.world import World
@@ -50,10 +51,6 @@ _TYPES: dict[Channel, tuple[int, int]] = {
 """Measure type and power of ten of each channel that `getmeas` carries."""
 
 
-class _ParameterError(ValueError):
-    """A parameter is missing or out of range; answered as status 503."""
-
-
 def _refused(status: int, error: str) -> Answer:
     return Answer(body={"status": status, "body": {}, "error": error})
 
@@ -61,8 +58,8 @@ def _refused(status: int, error: str) -> Answer:
 def _empty_page(call: Call) -> Answer:
     """A page without records that promises more at the same offset, where there are pages."""
     try:
-        offset = _integer(call.params, "offset") or 0
-    except _ParameterError:
+        offset = integer(call.params, "offset") or 0
+    except ParameterError:
         offset = 0
     bodies: dict[str, dict[str, Any]] = {
         "getmeas": {"updatetime": call.world.now, "timezone": _TIMEZONE, "measuregrps": [],
@@ -143,30 +140,20 @@ def _by_action(actions: Mapping[str, Callable[[Call], dict[str, Any]]]) -> Handl
             return _refused(2554, "Wrong action or wrong webservice")
         try:
             return Answer(body={"status": 0, "body": action(call)})
-        except _ParameterError as error:
+        except ParameterError as error:
             return _refused(503, f"Invalid Params: {error}")
 
     return handler
 
 
-def _integer(params: Mapping[str, str], name: str) -> int | None:
-    text = params.get(name, "")
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError as error:
-        raise _ParameterError(f"{name} must be an integer") from error
-
-
 def _window(call: Call) -> tuple[int, int]:
     """`startdate` and `enddate`, at most 24 hours apart."""
-    start, end = _integer(call.params, "startdate"), _integer(call.params, "enddate")
+    start, end = integer(call.params, "startdate"), integer(call.params, "enddate")
     if start is None:
         start = (end or call.world.now) - DAY_S
     end = start + DAY_S if end is None else end
     if not 0 <= end - start <= DAY_S:
-        raise _ParameterError("startdate and enddate must be at most 24 hours apart")
+        raise ParameterError("startdate and enddate must be at most 24 hours apart")
     return start, end
 
 
@@ -177,7 +164,7 @@ def _fields(call: Call) -> set[str]:
 def _getmeas(call: Call) -> dict[str, Any]:
     wanted = _wanted_types(call.params)
     groups = sorted(_groups(call, wanted), key=lambda group: (-group.date_s, group.device.model))
-    offset, size = _integer(call.params, "offset") or 0, call.world.settings.withings_page
+    offset, size = integer(call.params, "offset") or 0, call.world.settings.withings_page
     body: dict[str, Any] = {"updatetime": call.world.now, "timezone": _TIMEZONE,
                             "measuregrps": [group.document(call.subject.subject_id)
                                             for group in groups[offset:offset + size]]}
@@ -191,7 +178,7 @@ def _wanted_types(params: Mapping[str, str]) -> set[int]:
     try:
         return {int(kind) for kind in asked.split(",") if kind}
     except ValueError as error:
-        raise _ParameterError("meastypes must be integers") from error
+        raise ParameterError("meastypes must be integers") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,8 +199,8 @@ class _Group:
 
 def _groups(call: Call, wanted: set[int]) -> Iterator[_Group]:
     """Groups changed since `lastupdate` and measured from `startdate` to `enddate`."""
-    start, end = _integer(call.params, "startdate") or 0, _integer(call.params, "enddate")
-    since = _integer(call.params, "lastupdate") or 0
+    start, end = integer(call.params, "startdate") or 0, integer(call.params, "enddate")
+    since = integer(call.params, "lastupdate") or 0
     for device in _MEASURING:
         for date_s, (modified, measures) in _measured(call, device, wanted).items():
             if modified >= since and date_s >= start and (end is None or date_s <= end):
@@ -287,7 +274,7 @@ _MAT_FIELDS = {"hr": Channel.MAT_HEART_RATE, "rr": Channel.MAT_RESPIRATORY_RATE}
 
 
 def _sleep_getsummary(call: Call) -> dict[str, Any]:
-    since = _integer(call.params, "lastupdate") or 0
+    since = integer(call.params, "lastupdate") or 0
     first, last = _day(call.params, "startdateymd"), _day(call.params, "enddateymd")
     series = [
         _summary(call, start, wake, seen) for start, wake, seen in _nights(call)
@@ -319,7 +306,7 @@ def _day(params: Mapping[str, str], name: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise _ParameterError(f"{name} must be YYYY-MM-DD") from error
+        raise ParameterError(f"{name} must be YYYY-MM-DD") from error
 
 
 def _getdevice(call: Call) -> dict[str, Any]:
@@ -338,13 +325,14 @@ def _getdevice(call: Call) -> dict[str, Any]:
     return {"devices": devices}
 
 
-def routes(world: World) -> list[Route]:
-    """The vendor's routes, its authorise page among them."""
+def routes(world: World, told: Told) -> list[Route]:
+    """The vendor's routes, its authorise page among them; `told` is who is told of what."""
     services: dict[str, Mapping[str, Callable[[Call], dict[str, Any]]]] = {
         "/measure": {"getmeas": _getmeas},
         "/v2/measure": {"getintradayactivity": _getintradayactivity},
         "/v2/sleep": {"get": _sleep_get, "getsummary": _sleep_getsummary},
         "/v2/user": {"getdevice": _getdevice},
+        "/notify": actions(told),
     }
     return [
         Route(f"{_PREFIX}/authorize", authorise_endpoint(world, Provider.WITHINGS)),

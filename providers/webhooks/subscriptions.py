@@ -25,7 +25,7 @@ DATA_TYPES = ("sleep", "daily_spo2", "daily_readiness")
 EVENT_TYPES = ("create", "update")
 
 RENEWED_BEFORE = timedelta(days=10)
-"""A week, which is how often one looks, and three days for a look that comes late."""
+"""Ten daily looks, should Oura or the API be away for some of them."""
 
 _PATH = "/v2/webhook/subscription"
 _TIMEOUT_S = (5, 60)                          # the answer waits for Oura's challenge

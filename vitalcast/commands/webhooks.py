@@ -30,7 +30,7 @@ class Action(StrEnum):
 def webhooks(
     action: Annotated[Action, typer.Argument(
         help="process: fetch and store what events tell; link: whose account it is that pushes; "
-             "subscribe: have Oura tell, and go on telling")],
+             "subscribe: have Oura and Withings tell, and go on telling")],
     provider: Annotated[Provider | None, typer.Argument(help="link: garmin or terra")] = None,
     account: Annotated[str | None, typer.Argument(help="link: the vendor's user id")] = None,
     patient: Annotated[str | None, typer.Option(help="link: the patient's id")] = None,
@@ -72,8 +72,10 @@ def _subscriptions(lines: "Sequence[Line]", as_json: bool) -> None:
     if as_json:
         typer.echo(orjson.dumps({"subscriptions": [asdict(one) for one in lines]}).decode())
         return
-    table = Table("data", "change", "state", "lapses", "told at")
+    table = Table("vendor", "data", "change", "state", "accounts", "lapses", "told at")
     for one in lines:
         lapses = "" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M}"
-        table.add_row(one.data_type, one.event_type, one.state, lapses, one.host)
+        accounts = str(one.count) if one.provider is Provider.WITHINGS else "all"
+        table.add_row(one.provider, one.data_type, one.event_type, one.state, accounts, lapses,
+                      one.host)
     Console(file=sys.stdout).print(table)

@@ -15,16 +15,20 @@ from api.app import create_app
 from api.security import COOKIE, Principal, Role
 from providers.catalogue import CATALOGUE
 from providers.observation import Provider
+from providers.webhooks import WebhookSecrets
 from registry.database import transaction
 from tests.answers import SignIn, held_to, is_problem, settings
 from tests.clinic import USERS
+from tests.reference.cycles import await_that
 from tests.reference.sandbox_user import SandboxUser, sandbox_user
 from tests.serving import Client, served
+from vitalcast.sandbox_admin import SandboxError, ping
 from vitalcast.settings import Settings
 
 SUBJECTS = {Provider.WITHINGS: "demo-01", Provider.GOOGLE_HEALTH: "demo-04",
             Provider.OURA: "demo-07"}
 VENDORS = list(CATALOGUE)
+SECRET = "w" * 20
 PAGE = {"Accept": "text/html"}
 
 
@@ -151,6 +155,37 @@ def test_a_renewed_consent_makes_a_link_active_again(ward: Engine, doctor: Clien
         conn.execute(text("UPDATE connections SET status = 'reauth_required'"))
     linked(doctor, Provider.OURA)
     assert links(doctor)["oura"]["status"] == "active"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_withings_is_told_to_send_webhooks_of_an_account_that_is_linked(
+        ward: Engine, database_url: str, sandbox: SandboxUser, taken: bool) -> None:
+    """After the answer; that it would not, where nobody answers it, is an event."""
+    secrets = WebhookSecrets(withings=SECRET if taken else "")
+    with transaction(ward) as conn:
+        conn.execute(text("DELETE FROM events"))
+    principal = Principal(username="doctor", role=Role.DOCTOR)
+
+    def told() -> bool:
+        if not taken:
+            with transaction(ward) as conn:
+                return bool(conn.execute(text(
+                    "SELECT 1 FROM events WHERE kind = 'subscription.failed' "
+                    "AND provider = 'withings' AND reason = 'request_rejected'")).first())
+        try:
+            return ping(sandbox.root, "withings", "demo-01") == [204] * 4
+        except SandboxError:
+            return False
+
+    with served(create_app(settings(database_url, webhook_secrets=lambda: secrets))) as webhooks:
+        app = create_app(settings(database_url, vendors=Settings(
+            database_url=database_url, token_keys=Fernet.generate_key().decode(),
+            sandbox_url=sandbox.root, webhook_url=webhooks, webhook_withings=SECRET,
+            redirect_uri="http://127.0.0.1:1/v1/connections/{provider}/callback")))
+        with served(app) as root, Client(root, app.state.tokens.issue(principal)) as client:
+            assert linked(client, Provider.WITHINGS).ok
+            assert links(client)["withings"]["status"] == "active"
+            await_that("the vendor sends, or the event", told)
 
 
 # --- what is refused ----------------------------------------------------------------------
@@ -306,3 +341,14 @@ def test_an_api_without_keys_says_what_is_missing(ward: Engine, database_url: st
     with served(plain) as root, Client(root, token) as client:
         answer = client.get("/v1/connections", params={"patient_id": "ill"})
     assert "VITALCAST_TOKEN_KEYS" in is_problem(answer, 503, "linking-not-set-up")["detail"]
+
+
+def test_a_vendor_that_knows_no_client_of_ours_is_not_asked(
+        ward: Engine, database_url: str) -> None:
+    plain = create_app(settings(database_url, vendors=Settings(
+        database_url=database_url, token_keys=Fernet.generate_key().decode())))
+    token = plain.state.tokens.issue(Principal(username="doctor", role=Role(USERS["doctor"])))
+    with served(plain) as root, Client(root, token) as client:
+        answer = client.get("/v1/connections/oura/authorize", params={"patient_id": "ill"})
+    told = is_problem(answer, 503, "linking-not-set-up")["detail"]
+    assert "not registered at oura" in told and "VITALCAST_CLIENTS" in told
