@@ -10,6 +10,7 @@ from api.coverage import HOUR
 from api.pages.render import moment
 from clinical.quality import LABELS, Flag
 from clinical.vitals import SPECS, Vital
+from forecasting.detectors.charts import Kind
 from registry.quality_reading import FlaggedHour
 from registry.views import Change
 
@@ -51,14 +52,16 @@ def remarks_of(vital: str, flagged: Iterable[FlaggedHour], changes: Iterable[Cha
                start: datetime) -> Remarks:
     """The remarks on a vital, for a chart that begins at `start`; what is kept out first."""
     own = [one for one in flagged if one.vital == vital]
+    lasting = [one for one in changes if one.vital == vital and one.closed_at is None]
+    moved = any(one.kind == Kind.LEVEL for one in lasting)
     by_hour = groupby(sorted(own, key=attrgetter("hour")), key=attrgetter("hour"))
     by_flag = groupby(sorted(own, key=_kind), key=_kind)
     return Remarks(
         marks=tuple(sorted((_mark(hour, list(several), start) for hour, several in by_hour),
                            key=lambda one: (one.keeps_out, one.at))),
         flags=tuple(_line(list(several)) for _, several in by_flag),
-        changes=tuple(_since(one) for one in changes
-                      if one.vital == vital and one.closed_at is None))
+        # What rises or falls varies too: its level says it all.
+        changes=tuple(_since(one) for one in lasting if not (moved and one.kind == Kind.SPREAD)))
 
 
 def mark_kinds(remarks: Mapping[str, Remarks]) -> tuple[tuple[bool, str], ...]:
@@ -70,7 +73,7 @@ def mark_kinds(remarks: Mapping[str, Remarks]) -> tuple[tuple[bool, str], ...]:
 def _since(one: Change) -> str:
     """A change stands under its vital, whose name would be told twice."""
     said = one.words.removeprefix(f"{SPECS[Vital(one.vital)].label}: ")
-    return f"Changed since {moment(one.began)}: {said}"
+    return f"Changed since {moment(one.began)}: {said} Found {moment(one.detected)}."
 
 
 def _kind(one: FlaggedHour) -> tuple[bool, str]:

@@ -6,14 +6,14 @@ less than one false alarm in 1,000 days of a series.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from forecasting.detectors.distance import wasserstein
 from forecasting.detectors.scan import DAY, long_run_variance, mean, scan
-from forecasting.detectors.usual import Usual, clip, learn
+from forecasting.detectors.usual import Usual, clip, learn, median
 from forecasting.types import BoolArray, FloatArray, IntArray
 
 WEEK = 7 * DAY
@@ -140,10 +140,16 @@ def charts(one: Compared) -> list[Chart]:
 
 
 def _level(one: Compared) -> Chart:
-    """Mean deviation from the pattern; its size is in deviations."""
+    """Mean deviation from the pattern; its size is the median one since then, in deviations.
+
+    The size is told to doctors: it counts what the score clips.
+    """
     before, after = clip(one.before), clip(one.after)
     usual = mean(before)[:, None]
-    return _chart(Kind.LEVEL, one, one.known, before - usual, after - usual, floor=0.3)
+    chart = _chart(Kind.LEVEL, one, one.known, before - usual, after - usual, floor=0.3)
+    since = one.begin + np.arange(one.after.shape[1]) >= chart.since[:, None]
+    size = median(np.where(since, one.after - usual, np.nan))
+    return replace(chart, size=np.where(size * chart.size > 0, size, chart.size))
 
 
 def _spread(one: Compared) -> Chart:

@@ -36,7 +36,7 @@ def _level(one: Change) -> str:
 
 def _spread(one: Change) -> str:
     side = "more" if one.size > 0 else "less"
-    return f"varies {side} from hour to hour than it did, by {abs(one.size):.0%}"
+    return f"varies {side} from hour to hour than it did, about {1 + one.size:.1f} times as much"
 
 
 def _error(one: Change) -> str:
@@ -49,8 +49,8 @@ _WORDS: dict[Kind, Callable[[Change], str]] = {
     Kind.LEVEL: _level,
     Kind.SPREAD: _spread,
     Kind.DISTRIBUTION: lambda one: (
-        f"the values of the last week lie {one.amount} on average from where those of the "
-        "training window lay"),
+        f"the values of the last week lie at least {one.amount} on average from where those of "
+        "the training window lay"),
     Kind.MISSING: lambda one: (
         f"{one.size:.0%} more of the hours have no reading than in the training window"),
     Kind.GAPS: lambda one: (

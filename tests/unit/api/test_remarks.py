@@ -16,6 +16,11 @@ def flagged(hour: int, flag: Flag, *, readings: int = 1, vital: str = "systolic_
                        readings=readings, reason=reason, keeps_out=flag in KEEPS_OUT)
 
 
+def change(vital: str, words: str, *, kind: str = "level", ended: bool = False) -> Change:
+    return Change(vital=vital, kind=kind, detected=START + timedelta(hours=6), began=START,
+                  score=6, threshold=5, words=words, closed_at=START if ended else None)
+
+
 def test_each_flag_is_counted_in_words_what_is_kept_out_first() -> None:
     found = remarks_of("systolic_bp", [
         flagged(3, Flag.JUMP), flagged(5, Flag.IMPOSSIBLE_PAIR),
@@ -46,13 +51,19 @@ def test_every_flag_has_words_and_only_marks_that_are_shown_a_key() -> None:
 
 
 def test_a_change_that_lasts_is_told_under_its_vital_without_its_name() -> None:
-    def change(vital: str, words: str, *, ended: bool = False) -> Change:
-        return Change(vital=vital, kind="level", detected=START, began=START, score=6, threshold=5,
-                      words=words, closed_at=START if ended else None)
-
     found = remarks_of("heart_rate", [], [
         change("heart_rate", "Heart rate: 9 /min higher than in the training window."),
         change("heart_rate", "Heart rate: less.", ended=True),
         change("spo2", "Oxygen saturation: 2 % lower.")], START)
     assert found.changes == (
-        "Changed since Fri 13 Nov 2026, 14:00 UTC: 9 /min higher than in the training window.",)
+        "Changed since Fri 13 Nov 2026, 14:00 UTC: 9 /min higher than in the training window. "
+        "Found Fri 13 Nov 2026, 20:00 UTC.",)
+
+
+def test_a_wider_spread_is_left_out_where_the_level_has_changed() -> None:
+    spread = change("spo2", "varies more", kind="spread")
+    assert len(remarks_of("spo2", [], [spread], START).changes) == 1
+    (left,) = remarks_of("spo2", [], [spread, change("spo2", "lower")], START).changes
+    assert ": lower" in left
+    ended = change("spo2", "lower", ended=True)
+    assert len(remarks_of("spo2", [], [spread, ended], START).changes) == 1

@@ -73,6 +73,16 @@ def test_a_level_is_found_with_its_hour_and_size(step: float) -> None:
     assert alarmed(y)[Kind.SPREAD] < 0.2
 
 
+@pytest.mark.parametrize("step", [30.0, -30.0])
+def test_a_large_change_is_told_in_full(step: float) -> None:
+    """The score counts at most three deviations of an hour; a doctor is told all ten."""
+    y = quiet()
+    y[:, AT:] += step
+    y[:, AT + 5] = 400          # one artefact moves nothing
+    one = found(y)[Kind.LEVEL]
+    np.testing.assert_allclose(one.size, step / 3, rtol=0.2)
+
+
 def test_a_wider_spread_is_found_and_is_no_level() -> None:
     y = quiet()
     pattern = 70 + 5 * np.sin(2 * np.pi * np.arange(N) / 24)
