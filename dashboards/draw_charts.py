@@ -33,6 +33,13 @@ class Frame:
         """The x of a time."""
         return self.x + (moment - self.since) / (self.until - self.since) * self.width
 
+    def clipped(self, drawn: str) -> str:
+        """What lies within: a day that begins before the time shown has its point outside."""
+        place = f"{self.x - 3:.1f} {self.y - 3:.1f} {self.width + 6:.1f} {self.height + 6:.1f}"
+        x, y, width, height = place.split()
+        return (f'<svg x="{x}" y="{y}" width="{width}" height="{height}" viewBox="{place}">'
+                f'{drawn}</svg>')
+
 
 def series_of(rows: Sequence[Sequence[Any]]) -> dict[str, Points]:
     """Points (seconds, value) by metric, in order of time; without a value there is none."""
@@ -60,10 +67,10 @@ def timeseries(panel: Panel, rows: Sequence[Sequence[Any]], box: Frame) -> str:
         return frame.y + frame.height * (1 - share)
 
     grain = _grain(series)
-    parts = [_axes(frame, low, high, panel, y)]
-    for name, points in layers.items():
-        parts.append(_bars(points, frame, y, colours[name], grain) if panel.bars else
-                     _line(points, frame, y, colours[name], panel.stacked, name in panel.dashed))
+    parts = [_axes(frame, low, high, panel, y), frame.clipped("".join(
+        _bars(points, frame, y, colours[name], grain) if panel.bars else
+        _line(points, frame, y, colours[name], panel.stacked, name in panel.dashed)
+        for name, points in layers.items()))]
     parts += [_limit(frame, y(one.value), colour(one.colour)) for one in panel.thresholds
               if one.value is not None and low < one.value < high]
     return "".join(parts) + legend(colours, box)

@@ -27,7 +27,7 @@ from vitalcast.processes import script
 
 pytestmark = pytest.mark.slow
 
-TIMEOUT_S = 300
+TIMEOUT_S = 540
 DATABASE = f"vitalcast_{Dataset(data=None).name}"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
 
