@@ -145,7 +145,7 @@ def test_the_sandbox_wants_address_and_kind(sandbox: str, system: System) -> Non
 
 
 def test_a_list_of_another_shape_is_a_failure(system: System, sandbox: str) -> None:
-    arm(sandbox, "empty_page", path="/notify", subject_id="demo-01")
+    arm(sandbox, "empty_page", resource="/notify", subject_id="demo-01")
     assert states(subscribe(system, now=CYCLE)) == {
         "failed": {"any": 1}, "made": dict.fromkeys(KINDS, 1)}
     ((_, why, _),) = failures(system.engine)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from clinical.vitals import Vital
 from providers.fetching import FetchResult, Outcome
@@ -34,6 +35,7 @@ from tests.reference.held import (
     rows,
     save,
 )
+from vitalcast.cli import app
 from vitalcast.cycle import HOUR
 from vitalcast.jobs.importing import Import, import_readings
 from vitalcast.jobs.quarantine import dismiss_entries, replay, shape, show
@@ -147,6 +149,30 @@ def test_refused_records_of_a_file_are_held_with_the_zone_to_read_it_again(
         conn.execute(text("DELETE FROM observations"))
     replay(place.system, by="op")
     assert readings(place) == before, "in the same zone"
+
+
+def test_what_a_replay_cannot_do_is_said(
+        place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file too large to keep is named by its hash; a dry run processes no webhook event."""
+    monkeypatch.setattr("vitalcast.jobs.importing.MOST_RAW_BYTES", 10)
+    body = json.dumps({"data": [{"bpm": "78", "timestamp": "2026-11-20T06:04:46Z"}],
+                       "next_token": None}).encode()
+    import_readings(place.system, Import(
+        name="oura", format=FORMATS["oura"], file=BytesIO(body), zone=None, patient_id=PATIENT))
+    [one] = held(place)
+    with transaction(place.system.engine) as conn:
+        add_event(conn, Provider.OURA, b'{"event_type": "update", "data_type": 7}')
+    process_webhooks(place.system)
+    for name in ("database_url", "sandbox_url", "token_keys"):
+        monkeypatch.setenv(f"VITALCAST_{name.upper()}", getattr(place.system.settings, name))
+    shown = CliRunner().invoke(app, ["quarantine", "show", one.entry_id])
+    assert "not kept: a file larger than 64 MB; import it again" in shown.stdout
+    for dry_run in ([], ["--dry-run"]):
+        told = CliRunner().invoke(app, ["quarantine", "replay", "--all", "--json", *dry_run])
+        assert json.loads(told.stdout)["not_kept"] == 1
+        assert "import it again" in told.stderr
+        assert ("does not try webhook events" in told.stderr) is bool(dry_run)
+    assert {again.entry_id for again in held(place)} >= {one.entry_id}
 
 
 def test_refused_records_of_a_push_are_held(place: Installation) -> None:

@@ -14,6 +14,7 @@ from rich.table import Column, Table
 
 from providers.observation import Provider
 from registry.database import transaction
+from registry.file_imports import MOST_RAW_BYTES
 from registry.quarantine import HELD, OF_WEIGHT, RECORDS, Entry, entries, groups
 from vitalcast.commands.cycle import AsJson, open_here
 from vitalcast.errors import UserError
@@ -23,6 +24,8 @@ MOST = 1000
 """Entries that are listed; --summary tells of all."""
 
 STATUSES = ("held", "replayed", "dismissed")
+
+_TOO_LARGE = f"a file larger than {MOST_RAW_BYTES >> 20} MB; import it again"
 
 
 class Action(StrEnum):
@@ -81,8 +84,10 @@ def quarantine(
         elif action is Action.REPLAY:
             if not (given or every or provider):
                 raise UserError("say what to read again: ids, --provider oura, or --all")
-            _figures(replay(system, ids=given, provider=provider, by=by or getpass.getuser(),
-                            dry_run=dry_run), as_json)
+            told = replay(system, ids=given, provider=provider, by=by or getpass.getuser(),
+                          dry_run=dry_run)
+            _figures(told, as_json)
+            _limits(told, dry_run=dry_run)
         else:
             if not given:
                 raise UserError("say which: vitalcast quarantine dismiss ID --why '…'")
@@ -147,7 +152,8 @@ def _show(told: dict[str, Any], as_json: bool) -> None:
             console.print(f"{name.replace('_', ' ')}: {value}")
     for record, reason in told["refused"]:
         console.print(f"refused: {record}, {reason}")
-    console.print(f"{told['size']} bytes, {'not JSON' if told['shape'] is None else 'JSON:'}")
+    console.print(f"{told['size']} bytes, {'not JSON' if told['shape'] is None else 'JSON:'}"
+                  if told["size"] else f"not kept: {_TOO_LARGE}")
     for path, kinds in (told["shape"] or {}).items():
         console.print(f"  {path}  " + ", ".join(f"{kind} x {n}" for kind, n in kinds.items()))
 
@@ -157,6 +163,15 @@ def _figures(told: dict[str, Any], as_json: bool) -> None:
         _json(told)
     else:
         typer.echo(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items()))
+
+
+def _limits(told: dict[str, Any], *, dry_run: bool) -> None:
+    """Say what a replay could not do, beside the figures."""
+    if told["not_kept"]:
+        typer.echo(f"not kept: {_TOO_LARGE}", err=True)
+    if dry_run and told["events"]:
+        typer.echo("events: a dry run does not try webhook events; a replay processes them at once",
+                   err=True)
 
 
 def _json(told: dict[str, Any]) -> None:
