@@ -24,9 +24,16 @@ LIMITS: dict[Vital, tuple[Decimal, Decimal]] = {
 }
 """Plausible range of each vital, both ends allowed."""
 
+SKIN_SITES = frozenset({
+    "skin", "wrist", "finger", "fingertip", "toe", "hand", "palm", "foot", "ankle", "arm",
+    "forearm", "leg", "thigh", "calf", "chest", "abdomen", "neck"})
+"""Words of places where a temperature is the skin's. Of the forehead it is an estimate of the
+body's, made by the thermometer."""
+
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 _LONGEST_INT = 18
+_WORD = re.compile(r"[a-z]+")
 _INT64_TEXT = re.compile(r"-?[0-9]{1,18}")
 _OFFSET = re.compile(r"(-?[0-9]{1,5})(?:\.0+)?s")
 
@@ -118,6 +125,12 @@ def plausible(vital: Vital, value: Decimal) -> Decimal:
     raise OddError("out of plausible range")
 
 
+def temperature_at(site: str | None) -> Vital:
+    """What a temperature is that was taken there: on skin or a limb it is not the body's."""
+    words = set(_WORD.findall((site or "").lower()))
+    return Vital.SKIN_TEMPERATURE if words & SKIN_SITES else Vital.BODY_TEMPERATURE
+
+
 def in_our_time(day: Day) -> Day:
     """The time or date itself. Raises OddError when its year cannot be that of a reading.
 
@@ -126,6 +139,13 @@ def in_our_time(day: Day) -> Day:
     if FIRST_YEAR <= day.year <= LAST_YEAR:
         return day
     raise OddError("the year is not of our time")
+
+
+def in_order(start: datetime, end: datetime) -> timedelta:
+    """The time between them. Raises OddError when the end is before the start."""
+    if end < start:
+        raise OddError("it ends before it begins")
+    return end - start
 
 
 def utc(text: object) -> datetime:

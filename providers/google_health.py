@@ -26,6 +26,7 @@ from providers.checks import (
     offset_s,
     opened,
     plausible,
+    temperature_at,
     text_at,
     text_or_none,
     token_at,
@@ -278,17 +279,20 @@ def _sample(point: object, kind: DataType) -> Observation:
     record = object_at(point, kind.key)
     sample_time = object_at(record, "sampleTime")
     holder = object_at(record, kind.within) if kind.within else record
-    value = plausible(kind.vital, kind.read(holder.get(kind.field)))
+    site, vital = _site(record), kind.vital
+    if vital is Vital.BODY_TEMPERATURE:
+        vital = temperature_at(site)
+    value = plausible(vital, kind.read(holder.get(kind.field)))
     moment = utc(sample_time.get("physicalTime"))
     method, device_id, model = _source(point)
     motion = record.get("metadata")
     return Observation(
-        vital=kind.vital, value=value, effective_start=moment, effective_end=moment,
+        vital=vital, value=value, effective_start=moment, effective_end=moment,
         utc_offset_s=offset_s(sample_time.get("utcOffset")),
         civil_date=None if kind.granularity is Granularity.SAMPLE else _civil_date(sample_time),
         granularity=kind.granularity, statistic=kind.statistic,
         context=kind.context if motion is None else _context(motion), method=method,
-        body_site=_site(record), device_id=device_id, device_model=model,
+        body_site=site, device_id=device_id, device_model=model,
         source_record_id=_record_id(point),
     )
 

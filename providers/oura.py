@@ -7,7 +7,8 @@ Schema: Oura's OpenAPI 1.35. The curve inside a sleep document (`heart_rate.item
 the ring saw nothing) is left alone: `heartrate` carries the same samples.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from providers.checks import (
     OddError,
     Payload,
     day_of,
+    in_order,
     list_at,
     night_of,
     number,
@@ -77,7 +79,7 @@ _SLEEP_MEMBERS = frozenset({
 })
 """What a sleep document may hold; another name where a figure is missing is a renamed figure."""
 
-Reader = Callable[[Any], list[Observation]]
+Reader = Callable[[Any], Sequence[Observation | Refusal]]
 
 
 def parse_heartrate(payload: Payload) -> Parsed:
@@ -197,7 +199,11 @@ def _parsed(payload: Payload, read: Reader) -> Parsed:
     refused: list[Refusal] = []
     for index, record in enumerate(page["data"]):
         try:
-            observations += read(record)
+            for one in read(record):
+                if isinstance(one, Observation):
+                    observations.append(one)
+                else:
+                    refused.append(replace(one, record=f"data[{index}].{one.record}"))
         except OddError as odd:
             refused.append(Refusal(record=f"data[{index}]", reason=str(odd)))
     return Parsed(observations=observations, refused=refused, received=len(page["data"]),
@@ -227,22 +233,29 @@ def _heartrate(record: Any) -> list[Observation]:
     )]
 
 
-def _sleep(record: Any) -> list[Observation]:
+def _sleep(record: Any) -> Sequence[Observation | Refusal]:
     record = _record(record)
     if text_at(record, "type") in _NO_SLEEP:
         return []
     if _SLEEP.keys() - record.keys() and record.keys() - _SLEEP_MEMBERS:
         raise OddError(f"undocumented members, and {', '.join(_SLEEP)} not all there")
     start, end = utc(record.get("bedtime_start")), utc(record.get("bedtime_end"))
-    if end < start:
-        raise OddError("the night ends before it begins")
+    in_order(start, end)
     offset = datetime.fromisoformat(record["bedtime_start"]).utcoffset()
-    return [Observation(
-        vital=vital, value=plausible(vital, number(record[name])), effective_start=start,
-        effective_end=end, utc_offset_s=int(offset.total_seconds()) if offset is not None else None,
-        civil_date=day_of(record.get("day")), granularity=Granularity.NIGHT, statistic=statistic,
-        context=Context.SLEEP, method=Method.DERIVED, source_record_id=_id(record),
-    ) for name, (vital, statistic) in _SLEEP.items() if record.get(name) is not None]
+    civil_date, record_id = day_of(record.get("day")), _id(record)
+    found: list[Observation | Refusal] = []
+    for name in (name for name in _SLEEP if record.get(name) is not None):
+        vital, statistic = _SLEEP[name]
+        try:
+            found.append(Observation(
+                vital=vital, value=plausible(vital, number(record[name])), effective_start=start,
+                effective_end=end, civil_date=civil_date, granularity=Granularity.NIGHT,
+                utc_offset_s=int(offset.total_seconds()) if offset is not None else None,
+                statistic=statistic, context=Context.SLEEP, method=Method.DERIVED,
+                source_record_id=record_id))
+        except OddError as odd:
+            found.append(Refusal(record=name, reason=str(odd), vital=vital))
+    return found
 
 
 def _daily_spo2(record: Any) -> list[Observation]:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from providers.observation import Provider
 
 _SINCE_FIRST = {
-    Provider.GARMIN: 2,                # 2: the civil date of days, by the wearer's own calendar
-    Provider.TERRA: 2,                 # as Garmin
-    Provider.APPLE_HEALTH: 2,          # as Garmin
+    # Means of hours and days, temperatures by their place, odd figures refused alone.
+    Provider.GARMIN: 3, Provider.TERRA: 3, Provider.APPLE_HEALTH: 3,
+    Provider.OPEN_MHEALTH: 2, Provider.FHIR: 2, Provider.IHEALTH: 2, Provider.FITBIT: 2,
+    Provider.GOOGLE_HEALTH: 2, Provider.OURA: 2,
 }
 
 PARSER_VERSIONS: Mapping[Provider, int] = dict.fromkeys(Provider, 1) | _SINCE_FIRST

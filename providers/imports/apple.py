@@ -21,8 +21,10 @@ from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, in_our_time, plausible
+from providers.checks import OddError, in_order, in_our_time, plausible, temperature_at
 from providers.imports.reading import (
+    LONGEST_MOMENT,
+    NO_MOMENT,
     OUT_OF_RANGE,
     FileRefused,
     Item,
@@ -44,16 +46,21 @@ MOST_UNPACKED = 200
 """An export compresses about twentyfold; a bomb a thousandfold."""
 
 _TYPE = "HKQuantityTypeIdentifier"
+_WRIST_AT_NIGHT = f"{_TYPE}AppleSleepingWristTemperature"
 _VITALS = {
     f"{_TYPE}HeartRate": Vital.HEART_RATE, f"{_TYPE}RespiratoryRate": Vital.RESPIRATORY_RATE,
     f"{_TYPE}OxygenSaturation": Vital.SPO2, f"{_TYPE}BodyTemperature": Vital.BODY_TEMPERATURE,
     f"{_TYPE}BloodPressureSystolic": Vital.SYSTOLIC_BP,
     f"{_TYPE}BloodPressureDiastolic": Vital.DIASTOLIC_BP,
     f"{_TYPE}RestingHeartRate": Vital.RESTING_HEART_RATE,
-    f"{_TYPE}AppleSleepingWristTemperature": Vital.SKIN_TEMPERATURE,
+    _WRIST_AT_NIGHT: Vital.SKIN_TEMPERATURE,
 }
 _PRESSURES = (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)
 _MOTIONS = {"1": Context.REST, "2": Context.ACTIVE}
+_SITES = ("other", "armpit", "body", "ear", "finger", "gastro-intestinal", "mouth", "rectum", "toe",
+          "ear drum", "temporal artery", "forehead")
+"""HKBodyTemperatureSensorLocation by its number, as the export has it."""
+_SITE_KEY = "HKBodyTemperatureSensorLocation"
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
             ValueError)
@@ -165,15 +172,23 @@ def _observation(record: dict[str, str], metadata: dict[str, str],
     vital = _VITALS.get(record.get("type", ""))
     if vital is None:
         return None
+    site = _site(metadata.get(_SITE_KEY)) if vital is Vital.BODY_TEMPERATURE else None
+    if site is not None:
+        vital = temperature_at(site)
     value = _value(vital, record.get("value", ""), record.get("unit", ""))
     (start, offset_s), (end, _) = _time(record.get("startDate")), _time(record.get("endDate"))
+    length = in_order(start, end)
     source = record.get("sourceName", "")
     if vital in _PRESSURES:
         place = (vital, record.get("startDate", ""), source)
         if place in pressures:
             return None
         pressures.add(place)
-    nightly, granularity = vital is Vital.SKIN_TEMPERATURE, _granularity(vital)
+    nightly = record["type"] == _WRIST_AT_NIGHT
+    granularity = Granularity.NIGHT if nightly else (
+        Granularity.DAY if vital is Vital.RESTING_HEART_RATE else Granularity.SAMPLE)
+    if granularity is Granularity.SAMPLE and length > LONGEST_MOMENT:
+        raise OddError(NO_MOMENT)
     return Observation(
         vital=vital, value=value, effective_start=start, effective_end=end, utc_offset_s=offset_s,
         civil_date=None if granularity is Granularity.SAMPLE else civil_date(
@@ -182,14 +197,17 @@ def _observation(record: dict[str, str], metadata: dict[str, str],
         context=_MOTIONS.get(metadata.get("HKMetadataKeyHeartRateMotionContext", ""),
                              Context.SLEEP if nightly else Context.UNKNOWN),
         method=Method.MANUAL if metadata.get("HKWasUserEntered") == "1" else Method.DEVICE,
-        device_model=source or None,
+        device_model=source or None, body_site=site,
         group_id=start.isoformat() if vital in _PRESSURES else None)
 
 
-def _granularity(vital: Vital) -> Granularity:
-    if vital is Vital.SKIN_TEMPERATURE:
-        return Granularity.NIGHT
-    return Granularity.DAY if vital is Vital.RESTING_HEART_RATE else Granularity.SAMPLE
+def _site(number: str | None) -> str | None:
+    """Where a temperature was taken. OddError for a place that is not known."""
+    if number is None:
+        return None
+    if not (number.isdecimal() and int(number) < len(_SITES)):
+        raise OddError("where it was taken is not known")
+    return _SITES[int(number)]
 
 
 def _value(vital: Vital, text: str, unit: str) -> Decimal:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import SPECS, Vital
-from providers.checks import OddError, object_at, text_or_none, utc
+from providers.checks import OddError, object_at, temperature_at, text_or_none, utc
 from providers.imports.reading import (
     FileRefused,
     Item,
@@ -18,17 +18,24 @@ from providers.imports.reading import (
     each_record,
     object_or_refused,
     opened_json,
+    over_time,
     record_of,
     refuse_crossed,
     zoned,
 )
 from providers.imports.units import measured
-from providers.observation import Granularity, Method, Observation, Statistic
+from providers.observation import Method, Observation
 
 LOINC = "http://loinc.org"
 PANEL = "85354-9"
 _VITALS = {spec.loinc: vital for vital, spec in SPECS.items() if spec.loinc} | {
     "2708-6": Vital.SPO2}
+_SITES = {
+    "39937001": "skin", "8205005": "wrist", "7569003": "finger", "29707007": "toe",
+    "85562004": "hand", "56459004": "foot", "14975008": "forearm", "123851003": "mouth",
+    "34402009": "rectum", "91470000": "axilla", "117590005": "ear", "42859004": "ear drum",
+    "52795006": "forehead", "15672000": "temporal artery"}
+"""SNOMED CT: where temperatures are taken."""
 _USABLE = ("final", "amended", "corrected", "preliminary")
 
 
@@ -60,24 +67,41 @@ def _resource(resource: Any) -> Iterator[Item]:
     if resource.get("status") not in _USABLE:
         raise OddError("its status says that it is no result")
     parts = _components(resource) if PANEL in codes else [(_vital(codes), resource)]
+    site = _site(resource)
+    if parts[0][0] is Vital.BODY_TEMPERATURE:
+        if site is None and resource.get("bodySite") is not None:
+            raise OddError("where it was measured is told by a code that is not known")
+        parts = [(temperature_at(site), resource)]
     values = {vital: measured(vital, *_quantity(part)) for vital, part in parts}
     refuse_crossed(values)
     start, end, offset_s = _time(resource)
     for vital, value in values.items():
-        yield Observation(
+        yield over_time(Observation(
             vital=vital, value=value, effective_start=start, effective_end=end,
             utc_offset_s=offset_s, method=Method.DEVICE if "device" in resource else Method.MANUAL
             if "performer" in resource else Method.DEVICE,
-            granularity=Granularity.INTERVAL if end > start else Granularity.SAMPLE,
-            statistic=Statistic.MEAN if end > start else Statistic.INSTANT,
-            device_model=_device(resource), source_record_id=_record_id(resource),
+            body_site=site, device_model=_device(resource), source_record_id=_record_id(resource),
             group_id=_record_id(resource) if PANEL in codes else None,
-            provider_modified_at=_modified(resource))
+            provider_modified_at=_modified(resource)))
+
+
+def _site(resource: dict[str, Any]) -> str | None:
+    """Where it was measured, in words; None where it is not told, or not in words."""
+    if resource.get("bodySite") is None:
+        return None
+    concept = object_at(resource, "bodySite")
+    codings = [one for one in _list(concept.get("coding")) if isinstance(one, dict)]
+    told = [concept.get("text"), *(one.get("display") for one in codings),
+            *(_SITES.get(str(one.get("code"))) for one in codings)]
+    return ", ".join(filter(None, map(text_or_none, told))) or None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _codes(concept: dict[str, Any]) -> set[str]:
-    coding = concept.get("coding")
-    return {one["code"] for one in (coding if isinstance(coding, list) else [])
+    return {one["code"] for one in _list(concept.get("coding"))
             if isinstance(one, dict) and one.get("system") == LOINC
             and isinstance(one.get("code"), str)}
 
@@ -90,8 +114,7 @@ def _components(resource: dict[str, Any]) -> list[tuple[Vital, dict[str, Any]]]:
     """Both pressures of a panel. OddError when one of them is not there."""
     _require_present(resource)
     found = []
-    components = resource.get("component")
-    for part in components if isinstance(components, list) else []:
+    for part in _list(resource.get("component")):
         codes = _codes(object_at(part, "code"))
         if codes & _VITALS.keys():
             found.append((_vital(codes), part))
@@ -103,6 +126,8 @@ def _components(resource: dict[str, Any]) -> list[tuple[Vital, dict[str, Any]]]:
 def _quantity(part: dict[str, Any]) -> tuple[Any, Any]:
     _require_present(part)
     quantity = object_at(part, "valueQuantity")
+    if quantity.get("comparator") is not None:
+        raise OddError("a bound, not a value")
     return quantity.get("value"), quantity.get("code") or quantity.get("unit")
 
 
@@ -126,10 +151,7 @@ def _time(resource: dict[str, Any]) -> tuple[datetime, datetime, int]:
         return moment, moment, offset_s
     period = object_at(resource, "effectivePeriod")
     start, offset_s = zoned(period.get("start"))
-    end = utc(period.get("end"))
-    if end < start:
-        raise OddError("the period ends before it begins")
-    return start, end, offset_s
+    return start, utc(period.get("end")), offset_s
 
 
 def _subject(resource: dict[str, Any]) -> str | None:

@@ -18,13 +18,15 @@ from providers.imports.reading import (
     FileRefused,
     Item,
     Owner,
-    civil_date,
+    alone,
     each_record,
     object_or_refused,
     opened_json,
+    over_time,
     record_of,
     refuse_crossed,
     refused_keys,
+    told_rate,
 )
 from providers.observation import (
     Context,
@@ -39,14 +41,25 @@ _CONTEXTS = {"ACTIVE": Context.ACTIVE, "HIGHLY_ACTIVE": Context.ACTIVE, "SEDENTA
 
 
 def read_garmin(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
-    """Every list of summaries of one payload; pings and deregistrations hold no readings."""
+    """Every list of summaries of one payload; pings and deregistrations hold no readings.
+
+    A list of a kind that is not read is refused by its name, and the others stand.
+    """
     document = object_or_refused(opened_json(file))
-    if unknown := document.keys() - _READERS.keys():
-        raise refused_keys(dict.fromkeys(unknown), "a payload of Garmin Health")
     for name, records in document.items():
+        if name not in _READERS and not _of_garmin(records):
+            raise refused_keys(document, "a payload of Garmin Health")
         if isinstance(records, list):
             yield from _owners(records)
-        yield from each_record(records, name, _READERS[name])
+        if name in _READERS:
+            yield from each_record(records, name, _READERS[name])
+        else:
+            yield Refusal(record=name, reason="summaries of a kind that is not read")
+
+
+def _of_garmin(records: Any) -> bool:
+    return isinstance(records, list) and all(
+        isinstance(record, dict) and "userId" in record for record in records)
 
 
 def _owners(records: list[Any]) -> Iterator[Item]:
@@ -65,11 +78,7 @@ def _dailies(record: Any) -> Iterator[Item]:
     for name, vital, context in (
             ("averageHeartRateInBeatsPerMinute", Vital.HEART_RATE, Context.UNKNOWN),
             ("restingHeartRateInBeatsPerMinute", Vital.RESTING_HEART_RATE, Context.REST)):
-        if record.get(name) is not None:
-            whole = _whole(record, name, vital, Statistic.MEAN)
-            yield replace(whole, context=context, granularity=Granularity.DAY,
-                          civil_date=day_of(record["calendarDate"]) if "calendarDate" in record
-                          else civil_date(whole.effective_start, whole.utc_offset_s))
+        yield from _rate(record, name, vital, context, told=Granularity.DAY)
 
 
 def _epochs(record: Any) -> Iterator[Item]:
@@ -79,8 +88,15 @@ def _epochs(record: Any) -> Iterator[Item]:
     context = _CONTEXTS.get(text_at(record, "intensity") or "", Context.UNKNOWN)
     for name, statistic in (("meanHeartRateInBeatsPerMinute", Statistic.MEAN),
                             ("maxHeartRateInBeatsPerMinute", Statistic.MAX)):
-        if record.get(name) is not None and number(record[name]) > 0:
-            yield replace(_whole(record, name, Vital.HEART_RATE, statistic), context=context)
+        yield from _rate(record, name, Vital.HEART_RATE, context, statistic)
+
+
+def _skin_temperature(record: Any) -> Iterator[Item]:
+    record = record_of(record)
+    name = "avgDeviationCelsius"
+    if "callbackURL" not in record and record.get(name) is not None:
+        yield _whole(record, name, Vital.SKIN_TEMPERATURE_DEVIATION, Context.SLEEP,
+                     told=Granularity.NIGHT)
 
 
 def _respiration(record: Any) -> Iterator[Item]:
@@ -101,15 +117,15 @@ def _pressures(record: Any) -> Iterator[Item]:
     values = {vital: plausible(vital, number(record.get(name))) for name, vital in (
         ("systolic", Vital.SYSTOLIC_BP), ("diastolic", Vital.DIASTOLIC_BP))}
     refuse_crossed(values)
-    if record.get("pulse") is not None:
-        values[Vital.HEART_RATE] = plausible(Vital.HEART_RATE, number(record["pulse"]))
     manual = text_at(record, "sourceType") == "MANUAL"
-    for vital, value in values.items():
-        yield Observation(
-            vital=vital, value=value, effective_start=moment, effective_end=moment,
-            utc_offset_s=_offset(record, "measurementTimeOffsetInSeconds"),
-            method=Method.MANUAL if manual else Method.DEVICE,
-            source_record_id=_id(record), group_id=_id(record))
+    pressures = [Observation(
+        vital=vital, value=value, effective_start=moment, effective_end=moment,
+        utc_offset_s=_offset(record, "measurementTimeOffsetInSeconds"),
+        method=Method.MANUAL if manual else Method.DEVICE,
+        source_record_id=_id(record), group_id=_id(record)) for vital, value in values.items()]
+    yield from pressures
+    yield from alone("pulse", lambda: [replace(pressures[0], vital=Vital.HEART_RATE, value=pulse)
+                                       for pulse in told_rate(record, "pulse", Vital.HEART_RATE)])
 
 
 def _nothing(record: Any) -> Iterator[Item]:
@@ -120,7 +136,7 @@ def _nothing(record: Any) -> Iterator[Item]:
 _READERS: dict[str, Callable[[Any], Iterator[Item]]] = {
     "dailies": _dailies, "epochs": _epochs, "allDayRespiration": _respiration,
     "pulseox": _pulse_oximetry, "bloodPressures": _pressures,
-    "deregistrations": _nothing, "userPermissionsChange": _nothing,
+    "skinTemp": _skin_temperature, "deregistrations": _nothing, "userPermissionsChange": _nothing,
 }
 
 
@@ -142,17 +158,28 @@ def _samples(record: dict[str, Any], name: str, vital: Vital) -> Iterator[Item]:
                 effective_end=moment, utc_offset_s=_offset(record, "startTimeOffsetInSeconds"),
                 source_record_id=_id(record))
         except OddError as odd:
-            yield Refusal(record=f"{_id(record)}.{name}[{place}]", reason=str(odd))
+            yield Refusal(record=f"{name}[{place}]", reason=str(odd))
 
 
-def _whole(record: dict[str, Any], name: str, vital: Vital, statistic: Statistic) -> Observation:
+def _rate(record: dict[str, Any], name: str, vital: Vital, context: Context,
+          statistic: Statistic = Statistic.MEAN, *,
+          told: Granularity | None = None) -> Iterator[Item]:
+    """One rate of the whole summary, refused alone; none where it is not above zero."""
+    return alone(name, lambda: [_whole(record, name, vital, context, statistic, told=told)
+                                for _ in told_rate(record, name, vital)])
+
+
+def _whole(record: dict[str, Any], name: str, vital: Vital, context: Context,
+           statistic: Statistic = Statistic.MEAN, *,
+           told: Granularity | None = None) -> Observation:
     """One figure of the whole summary."""
     start, duration = _start(record), number(record.get("durationInSeconds"))
-    return Observation(
+    return over_time(Observation(
         vital=vital, value=plausible(vital, number(record[name])), effective_start=start,
         effective_end=start + timedelta(seconds=int(duration)),
-        utc_offset_s=_offset(record, "startTimeOffsetInSeconds"),
-        granularity=Granularity.INTERVAL, statistic=statistic, source_record_id=_id(record))
+        utc_offset_s=_offset(record, "startTimeOffsetInSeconds"), context=context,
+        civil_date=day_of(record["calendarDate"]) if told and "calendarDate" in record else None,
+        statistic=statistic, source_record_id=_id(record)), told)
 
 
 def _start(record: dict[str, Any]) -> datetime:

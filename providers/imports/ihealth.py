@@ -12,17 +12,21 @@ from decimal import Decimal
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from clinical.vitals import Vital
 from providers.checks import OddError, at_epoch, number, plausible, text_or_none
 from providers.imports.reading import (
     FileRefused,
     Item,
+    alone,
     each_record,
     object_or_refused,
     opened_json,
     record_of,
     refuse_crossed,
     refused_keys,
+    told_rate,
 )
 from providers.imports.units import mmhg
 from providers.observation import Method, Observation
@@ -34,6 +38,8 @@ _PRESSURE_UNITS = {0: "mmHg", 1: "kPa"}
 def read_ihealth(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
     """The readings of either list."""
     document = object_or_refused(opened_json(file))
+    if not {"BPDataList", "BODataList"} & document.keys():
+        raise refused_keys(document, "a list of the iHealth API")
     if "BPDataList" in document:
         told = document.get("BPUnit", 0)
         unit = _PRESSURE_UNITS.get(told) if type(told) is int else None
@@ -41,10 +47,8 @@ def read_ihealth(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
             raise FileRefused("line 1: BPUnit is neither 0 (mmHg) nor 1 (kPa)")
         yield from each_record(document["BPDataList"], "BPDataList",
                                lambda record: _pressure(record, unit == "kPa"))
-    elif "BODataList" in document:
+    if "BODataList" in document:
         yield from each_record(document["BODataList"], "BODataList", _oxygen)
-    else:
-        raise refused_keys(document, "a list of the iHealth API")
 
 
 def _pressure(record: Any, kilopascal: bool) -> Iterator[Item]:
@@ -66,18 +70,19 @@ def _value(vital: Vital, told: Any, kilopascal: bool) -> Decimal:
 
 
 def _observations(record: dict[str, Any], values: dict[Vital, Decimal]) -> Iterator[Item]:
-    """The values and the pulse of one reading, under its id."""
-    if record.get("HR") not in (None, 0):
-        values[Vital.HEART_RATE] = plausible(Vital.HEART_RATE, number(record["HR"]))
+    """The values and the pulse of one reading, under its id; an odd pulse is refused alone."""
     moment, offset_s = _time(record)
     name = text_or_none(record.get("DataID"))
     changed = record.get("LastChangeTime")
-    for vital, value in values.items():
-        yield Observation(
-            vital=vital, value=value, effective_start=moment, effective_end=moment,
-            utc_offset_s=offset_s, source_record_id=name, group_id=name,
-            method=Method.MANUAL if record.get("DataSource") == "Manual" else Method.DEVICE,
-            provider_modified_at=None if changed is None else at_epoch(changed))
+    found = [Observation(
+        vital=vital, value=value, effective_start=moment, effective_end=moment,
+        utc_offset_s=offset_s, source_record_id=name, group_id=name,
+        method=Method.MANUAL if record.get("DataSource") == "Manual" else Method.DEVICE,
+        provider_modified_at=None if changed is None else at_epoch(changed))
+        for vital, value in values.items()]
+    yield from found
+    yield from alone("HR", lambda: [replace(found[0], vital=Vital.HEART_RATE, value=rate)
+                                    for rate in told_rate(record, "HR", Vital.HEART_RATE)])
 
 
 def _time(record: dict[str, Any]) -> tuple[datetime, int]:

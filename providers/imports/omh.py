@@ -7,17 +7,19 @@ and blood-pressure 4.0. Other measures are no vitals: they are read and hold not
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, object_at, text_or_none
+from providers.checks import OddError, object_at, temperature_at, text_at, text_or_none
 from providers.imports.reading import (
     FileRefused,
     Item,
     Owner,
     each_record,
     opened_json,
+    over_time,
     record_of,
     refuse_crossed,
     zoned,
@@ -25,7 +27,6 @@ from providers.imports.reading import (
 from providers.imports.units import measured
 from providers.observation import (
     Context,
-    Granularity,
     Method,
     Observation,
     Statistic,
@@ -37,6 +38,7 @@ _MEASURES = {
     "systolic_blood_pressure": Vital.SYSTOLIC_BP, "diastolic_blood_pressure": Vital.DIASTOLIC_BP,
 }
 _STATISTICS = {"average": Statistic.MEAN, "minimum": Statistic.MIN, "maximum": Statistic.MAX}
+_ARTERIAL = (None, "peripheral capillary", "arterial")
 _DURATIONS = {"ms": 0.001, "sec": 1, "min": 60, "h": 3600, "d": 86400, "wk": 604800}
 
 
@@ -64,32 +66,37 @@ def _point(point: Any) -> Iterator[Item]:
     point = record_of(point)
     body = object_at(point, "body") if "body" in point else point
     header = object_at(point, "header") if "body" in point and "header" in point else {}
-    if user := text_or_none(header.get("user_id")):
+    if user := text_at(header, "user_id"):
         yield Owner(user_id=user)
     found = [name for name in _MEASURES if name in body]
     if not found:
         return
     time, statistic = _time_frame(object_at(body, "effective_time_frame")), _statistic(body)
-    values = {_MEASURES[name]: measured(_MEASURES[name], *_value(body, name)) for name in found}
+    site = text_at(body, "measurement_location")
+    values = dict(_measured(body, name, site) for name in found)
     refuse_crossed(values)
     provenance = header.get("acquisition_provenance")
     told = provenance if isinstance(provenance, dict) else {}
-    paired = len(values) > 1
+    name = text_or_none(header.get("id"))
+    group = (name or time.start.isoformat()) if len(values) > 1 else None
     for vital, value in values.items():
-        yield Observation(
+        yield over_time(Observation(
             vital=vital, value=value, effective_start=time.start, effective_end=time.end,
-            utc_offset_s=time.offset_s, statistic=statistic,
-            granularity=Granularity.INTERVAL if time.end > time.start else Granularity.SAMPLE,
-            context=_context(body), body_site=text_or_none(body.get("measurement_location")),
+            utc_offset_s=time.offset_s, statistic=statistic, context=_context(body),
+            body_site=site,
             method=Method.MANUAL if told.get("modality") == "self-reported" else Method.DEVICE,
             device_model=text_or_none(told.get("source_name")),
-            source_record_id=text_or_none(header.get("id")),
-            group_id=(text_or_none(header.get("id")) or time.start.isoformat()) if paired else None)
+            source_record_id=name, group_id=group))
 
 
-def _value(body: dict[str, Any], name: str) -> tuple[Any, Any]:
-    measure = object_at(body, name)
-    return measure.get("value"), measure.get("unit")
+def _measured(body: dict[str, Any], name: str, site: str | None) -> tuple[Vital, Decimal]:
+    """The vital, a temperature by where it was taken, and its value. OddError."""
+    measure, vital = object_at(body, name), _MEASURES[name]
+    if vital is Vital.BODY_TEMPERATURE:
+        vital = temperature_at(site)
+    if vital is Vital.SPO2 and text_at(body, "system") not in _ARTERIAL:
+        raise OddError("a saturation of other blood than arterial")
+    return vital, measured(vital, measure.get("value"), measure.get("unit"))
 
 
 def _statistic(body: dict[str, Any]) -> Statistic:
@@ -117,8 +124,6 @@ def _time_frame(frame: dict[str, Any]) -> _Time:
         start = end - _duration(interval)
     else:
         raise OddError("the time interval has neither start nor end")
-    if end < start:
-        raise OddError("the time interval ends before it begins")
     return _Time(start=start, end=end, offset_s=offset_s)
 
 

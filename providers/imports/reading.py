@@ -1,23 +1,39 @@
 """What the file formats share: the whole-file refusal, opened JSON, items, local times."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 import orjson
+from msgspec.structs import replace
 
 from clinical.vitals import Vital
-from providers.checks import OddError, in_our_time
-from providers.observation import Observation, Parsed, Provider, Refusal
+from providers.checks import OddError, in_order, in_our_time, number, plausible
+from providers.observation import (
+    Context,
+    Granularity,
+    Observation,
+    Parsed,
+    Provider,
+    Refusal,
+    Statistic,
+)
 
 MOST_BYTES = 512 * 2**20
 """A JSON file is read as a whole; Apple's exports are larger, and streamed."""
 
 
 OUT_OF_RANGE = "a number or a time beyond what can be reckoned with"
+
+LONGEST_MOMENT = timedelta(hours=1)
+"""What sums up a longer time is no reading of its hour, and nothing that is scored now."""
+NO_MOMENT = "of more than an hour, and which statistic of it is not said"
+HALF_DAY, LONGEST_DAY = timedelta(hours=12), timedelta(hours=25)
+"""A day has 25 hours where the clocks are put back."""
 
 
 class FileRefused(Exception):
@@ -84,17 +100,26 @@ def items_of(parsed: Parsed) -> Iterator[Item]:
 
 
 def each_record(records: Any, name: str,
-                read: Callable[[Any], Iterator[Item]]) -> Iterator[Item]:
-    """Items of every record of a list; a record that is odd is refused under `name[index]`."""
+                read: Callable[[Any], Iterable[Item]]) -> Iterator[Item]:
+    """Items of every record of a list; an odd one is refused under `name[index]`, of others the
+    odd parts under `name[index].part`."""
     if not isinstance(records, list):
         raise FileRefused(f"{name} is not a list")
     for index, record in enumerate(records):
-        try:
-            yield from list(read(record))
-        except OddError as odd:
-            yield Refusal(record=f"{name}[{index}]", reason=str(odd))
-        except ArithmeticError:
-            yield Refusal(record=f"{name}[{index}]", reason=OUT_OF_RANGE)
+        place = f"{name}[{index}]"
+        for one in alone("", partial(read, record)):
+            yield Refusal(record=f"{place}.{one.record}".rstrip("."), reason=one.reason) \
+                if isinstance(one, Refusal) else one
+
+
+def alone(name: str, read: Callable[[], Iterable[Item]]) -> Iterator[Item]:
+    """Items of a part of a record; an odd part is refused by its name, and by itself."""
+    try:
+        yield from list(read())
+    except OddError as odd:
+        yield Refusal(record=name, reason=str(odd))
+    except ArithmeticError:
+        yield Refusal(record=name, reason=OUT_OF_RANGE)
 
 
 def record_of(value: Any) -> dict[str, Any]:
@@ -102,6 +127,12 @@ def record_of(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise OddError("not an object")
     return value
+
+
+def told_rate(record: Mapping[str, Any], name: str, vital: Vital) -> list[Decimal]:
+    """The rate that stands there; none where it is absent or not above zero. OddError."""
+    value = Decimal(0) if record.get(name) is None else number(record[name])
+    return [plausible(vital, value)] if value > 0 else []
 
 
 def refuse_crossed(values: Mapping[Vital, Decimal]) -> None:
@@ -124,6 +155,32 @@ def zoned(text: Any) -> tuple[datetime, int]:
     except ValueError as error:
         raise error if isinstance(error, OddError) else OddError("the time is not readable") \
             from None
+
+
+def over_time(one: Observation, told: Granularity | None = None) -> Observation:
+    """The reading as one of a moment, an interval, a night or a day: by its length, or as `told`.
+
+    What lasts more than an hour must say which statistic it is. Asleep it is a night's, with the
+    date of waking; from half a day on a day's, with the date of its middle. OddError for an
+    average of no time, of other lengths, and for an end before the start.
+    """
+    length = in_order(one.effective_start, one.effective_end)
+    if told is None and not length and one.statistic is Statistic.INSTANT:
+        return one
+    if told is None and length > LONGEST_MOMENT and one.statistic is Statistic.INSTANT:
+        raise OddError(NO_MOMENT)
+    if not length or length > LONGEST_DAY:
+        raise OddError("a statistic of no stretch of time, or of more than a day")
+    statistic = Statistic.MEAN if one.statistic is Statistic.INSTANT else one.statistic
+    if told is None and length <= LONGEST_MOMENT:
+        return replace(one, granularity=Granularity.INTERVAL, statistic=statistic)
+    night = told is Granularity.NIGHT or (told is None and one.context is Context.SLEEP)
+    if told is None and not night and length < HALF_DAY:
+        raise OddError("a statistic of some hours: of no moment, no night and no day")
+    day = one.effective_end if night else one.effective_start + length / 2
+    return replace(one, granularity=Granularity.NIGHT if night else Granularity.DAY,
+                   statistic=statistic,
+                   civil_date=one.civil_date or civil_date(day, one.utc_offset_s))
 
 
 def civil_date(moment: datetime, offset_s: int | None) -> date | None:

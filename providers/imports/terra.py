@@ -1,13 +1,14 @@
 """Payloads that Terra pushes: `daily`, `body`, `sleep` and `activity` data of one user.
 
+An average is a day's, a sleep's a night's with the date of waking, and an activity's an interval.
+
 A timestamp without an offset is the wearer's local time (--timezone). `percentage` of a saturation
 sample is a blood saturation unless its `type` says that it is a muscle's. Field names: Terra's
 published client library.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from functools import partial
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
@@ -17,51 +18,44 @@ from providers.imports.reading import (
     FileRefused,
     Item,
     Owner,
+    alone,
     civil_date,
     each_record,
     local,
     object_or_refused,
     opened_json,
+    over_time,
     record_of,
+    refuse_crossed,
     zoned,
 )
-from providers.observation import Context, Granularity, Observation, Refusal, Statistic
+from providers.observation import Context, Granularity, Observation, Statistic
 
 _TYPES = ("daily", "body", "sleep", "activity")
 _MUSCLE = ("1", "smo2", "muscle")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Samples:
-    """Where samples of a vital stand in a record, and under which name their value."""
+_CONTEXTS = {"sleep": Context.SLEEP, "activity": Context.ACTIVE}
+_TOLD = {"sleep": Granularity.NIGHT, "daily": Granularity.DAY, "body": Granularity.DAY}
 
-    path: tuple[str, ...]
-    value: str
-    vital: Vital
-
-
-_SAMPLES = (
-    _Samples(path=("heart_rate_data", "detailed", "hr_samples"), value="bpm",
-             vital=Vital.HEART_RATE),
-    _Samples(path=("oxygen_data", "saturation_samples"), value="percentage", vital=Vital.SPO2),
-    _Samples(path=("respiration_data", "breaths_data", "samples"), value="breaths_per_min",
-             vital=Vital.RESPIRATORY_RATE),
-    _Samples(path=("temperature_data", "body_temperature_samples"), value="temperature_celsius",
-             vital=Vital.BODY_TEMPERATURE),
-    _Samples(path=("temperature_data", "skin_temperature_samples"), value="temperature_celsius",
-             vital=Vital.SKIN_TEMPERATURE),
-    _Samples(path=("blood_pressure_data", "blood_pressure_samples"), value="systolic_bp",
-             vital=Vital.SYSTOLIC_BP),
-    _Samples(path=("blood_pressure_data", "blood_pressure_samples"), value="diastolic_bp",
-             vital=Vital.DIASTOLIC_BP),
+_SAMPLES: tuple[tuple[tuple[str, ...], dict[str, Vital]], ...] = (
+    (("heart_rate_data", "detailed", "hr_samples"), {"bpm": Vital.HEART_RATE}),
+    (("oxygen_data", "saturation_samples"), {"percentage": Vital.SPO2}),
+    (("respiration_data", "breaths_data", "samples"), {"breaths_per_min": Vital.RESPIRATORY_RATE}),
+    (("temperature_data", "body_temperature_samples"),
+     {"temperature_celsius": Vital.BODY_TEMPERATURE}),
+    (("temperature_data", "skin_temperature_samples"),
+     {"temperature_celsius": Vital.SKIN_TEMPERATURE}),
+    (("blood_pressure_data", "blood_pressure_samples"),
+     {"systolic_bp": Vital.SYSTOLIC_BP, "diastolic_bp": Vital.DIASTOLIC_BP}),
 )
+"""Where the samples stand in a record, and the vitals by the names of a sample's values."""
 
 _AVERAGES = (
-    (("heart_rate_data", "summary"), "avg_hr_bpm", Vital.HEART_RATE, Context.UNKNOWN),
-    (("heart_rate_data", "summary"), "resting_hr_bpm", Vital.RESTING_HEART_RATE, Context.REST),
-    (("oxygen_data",), "avg_saturation_percentage", Vital.SPO2, Context.UNKNOWN),
-    (("respiration_data", "breaths_data"), "avg_breaths_per_min", Vital.RESPIRATORY_RATE,
-     Context.UNKNOWN),
+    (("heart_rate_data", "summary", "avg_hr_bpm"), Vital.HEART_RATE),
+    (("heart_rate_data", "summary", "resting_hr_bpm"), Vital.RESTING_HEART_RATE),
+    (("oxygen_data", "avg_saturation_percentage"), Vital.SPO2),
+    (("respiration_data", "breaths_data", "avg_breaths_per_min"), Vital.RESPIRATORY_RATE),
 )
 
 
@@ -75,9 +69,8 @@ def read_terra(file: BinaryIO, zone: ZoneInfo | None) -> Iterator[Item]:
         raise FileRefused(f"line 1: not a payload of Terra with readings ({', '.join(_TYPES)})")
     if (user := document.get("user")) is not None:
         yield from _owner(user)
-    asleep = Context.SLEEP if kind == "sleep" else Context.UNKNOWN
     yield from each_record(document.get("data"), "data",
-                           lambda record: _record(record_of(record), zone, asleep))
+                           lambda record: _record(record_of(record), kind, zone))
 
 
 def _owner(user: Any) -> Iterator[Item]:
@@ -88,53 +81,54 @@ def _owner(user: Any) -> Iterator[Item]:
         raise FileRefused(f"whose readings they are: {odd}") from None
 
 
-def _record(record: dict[str, Any], zone: ZoneInfo | None, context: Context) -> Iterator[Item]:
-    for samples in _SAMPLES:
-        found = _at(record, samples.path)
-        if found is not None and not isinstance(found, list):
-            raise OddError(f"{'.'.join(samples.path)} is not a list")
-        for index, sample in enumerate(found or []):
-            try:
-                yield from _sample(record_of(sample), samples, zone, context)
-            except OddError as odd:
-                yield Refusal(record=f"{'.'.join(samples.path)}[{index}].{samples.value}",
-                              reason=str(odd))
-    yield from _averages(record, zone)
+def _record(record: dict[str, Any], kind: str, zone: ZoneInfo | None) -> Iterator[Item]:
+    for path, names in _SAMPLES:
+        yield from alone(".".join(path), partial(_samples, record, path, names, kind, zone))
+    for path, vital in _AVERAGES:
+        yield from alone(".".join(path), partial(_average, record, path, vital, kind, zone))
 
 
-def _sample(sample: dict[str, Any], samples: _Samples, zone: ZoneInfo | None,
-            context: Context) -> Iterator[Item]:
-    value = sample.get(samples.value)
-    if value is None or str(sample.get("type", "")).lower() in _MUSCLE:
+def _samples(record: dict[str, Any], path: tuple[str, ...], names: dict[str, Vital], kind: str,
+             zone: ZoneInfo | None) -> Iterator[Item]:
+    found = _at(record, path)
+    if found is not None and not isinstance(found, list):
+        raise OddError("not a list")
+    for index, sample in enumerate(found or []):
+        yield from alone(f"{'.'.join(path)}[{index}]",
+                         partial(_sample, sample, names, kind, zone))
+
+
+def _sample(sample: Any, names: dict[str, Vital], kind: str,
+            zone: ZoneInfo | None) -> Iterator[Item]:
+    sample = record_of(sample)
+    if str(sample.get("type", "")).lower() in _MUSCLE:
         return
-    moment, offset_s = _time(sample.get("timestamp"), zone)
-    paired = samples.vital in (Vital.SYSTOLIC_BP, Vital.DIASTOLIC_BP)
-    yield Observation(
-        vital=samples.vital, value=plausible(samples.vital, number(value)),
-        effective_start=moment, effective_end=moment, utc_offset_s=offset_s, context=context,
-        group_id=moment.isoformat() if paired else None)
+    values = {vital: plausible(vital, number(sample[name])) for name, vital in names.items()
+              if sample.get(name) is not None}
+    refuse_crossed(values)
+    for vital, value in values.items():
+        moment, offset_s = _time(sample.get("timestamp"), zone)
+        yield Observation(
+            vital=vital, value=value, effective_start=moment, effective_end=moment,
+            utc_offset_s=offset_s, context=_CONTEXTS.get(kind, Context.UNKNOWN),
+            group_id=moment.isoformat() if len(names) > 1 else None)
 
 
-def _averages(record: dict[str, Any], zone: ZoneInfo | None) -> Iterator[Item]:
-    for path, name, vital, context in _AVERAGES:
-        figure = _at(record, (*path, name))
-        if figure is None:
-            continue
-        try:
-            yield _average(record, vital, number(figure), context, zone)
-        except OddError as odd:
-            yield Refusal(record=".".join((*path, name)), reason=str(odd))
-
-
-def _average(record: dict[str, Any], vital: Vital, value: Decimal, context: Context,
-             zone: ZoneInfo | None) -> Observation:
+def _average(record: dict[str, Any], path: tuple[str, ...], vital: Vital, kind: str,
+             zone: ZoneInfo | None) -> Iterator[Item]:
+    figure = _at(record, path)
+    if figure is None:
+        return
     metadata = record_of(record.get("metadata"))
     start, offset_s = _time(metadata.get("start_time"), zone)
-    end, _ = _time(metadata.get("end_time"), zone)
-    return Observation(
-        vital=vital, value=plausible(vital, value), effective_start=start, effective_end=end,
-        utc_offset_s=offset_s, civil_date=civil_date(start, offset_s),
-        granularity=Granularity.DAY, statistic=Statistic.MEAN, context=context)
+    end, end_offset_s = _time(metadata.get("end_time"), zone)
+    told = _TOLD.get(kind)
+    context = _CONTEXTS.get(kind, Context.UNKNOWN)
+    yield over_time(Observation(
+        vital=vital, value=plausible(vital, number(figure)), effective_start=start,
+        effective_end=end, utc_offset_s=offset_s, statistic=Statistic.MEAN,
+        civil_date=civil_date(end, end_offset_s) if told is Granularity.NIGHT else None,
+        context=Context.REST if vital is Vital.RESTING_HEART_RATE else context), told)
 
 
 def _at(record: dict[str, Any], path: tuple[str, ...]) -> Any:

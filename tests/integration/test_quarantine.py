@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from providers.fetching import Page
 from providers.observation import Parsed, Provider, Refusal
+from providers.versions import PARSER_VERSIONS
 from registry.database import Engine, transaction
 from registry.observations import watermark
 from registry.quarantine import mark_read
@@ -39,6 +40,8 @@ from vitalcast.cycle import HOUR
 from vitalcast.jobs import quarantine as job
 from vitalcast.jobs.quarantine import dismiss_entries, raw_body, replay, show
 from vitalcast.jobs.webhooks import process_webhooks
+
+OURA = PARSER_VERSIONS[Provider.OURA]
 
 
 @pytest.fixture
@@ -169,7 +172,7 @@ def test_a_replay_brings_what_an_undisturbed_run_had(
     assert readings(place) == first
     assert rows(place, "SELECT * FROM fetches ORDER BY 1, 2, 3") == ledger, "no cursor is moved"
     assert {(one.status, one.decided_by, one.parser_version)
-            for one in held(place, statuses=STATUSES)} == {("replayed", "kim", 1)}
+            for one in held(place, statuses=STATUSES)} == {("replayed", "kim", OURA)}
     assert rows(place, "SELECT job, status FROM runs ORDER BY run_id DESC LIMIT 1") == [
         ("replay", "done")]
 
@@ -221,7 +224,7 @@ def test_a_newer_version_replaces_what_an_older_one_read_of_the_same_payload(
     assert replay(place.system, by="op")["revised"] == counted
     assert rows(place, "SELECT key, value - 1 FROM observations ORDER BY key") == was
     assert rows(place, "SELECT key, value FROM observation_revisions ORDER BY key") == was
-    assert rows(place, "SELECT DISTINCT parser_version FROM observations") == [(1,)]
+    assert rows(place, "SELECT DISTINCT parser_version FROM observations") == [(OURA,)]
     save(place, wrong, 0)                            # a worker that has not been restarted yet
     assert rows(place, "SELECT key, value - 1 FROM observations ORDER BY key") == was
     assert held(place) == []
@@ -247,7 +250,7 @@ def test_what_a_newer_version_still_refuses_stays_held_and_says_so(place: Instal
     assert (told["held"], told["inserted"], told["refused"]) == (1, 2, 1)
     [one] = held(place)
     assert (one.kind, one.reason, one.parser_version) == (
-        "records", "the value is not a number", 1)
+        "records", "the value is not a number", OURA)
     found = show(place.system, one.entry_id)
     assert found.refused == [("data[2]", "the value is not a number")]
     assert found.shape is not None

@@ -79,8 +79,8 @@ def test_a_figure_that_is_null_is_left_out(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [
-    {"average_breath": "15.5"}, {"average_breath": 0}, {"bedtime_start": "2024-01-15T23:00:00"},
-    {"bedtime_end": "2024-01-15T07:00:00Z"}, {"day": "16.1.2024"},
+    {"bedtime_start": "2024-01-15T23:00:00"}, {"bedtime_end": "2024-01-15T07:00:00Z"},
+    {"day": "16.1.2024"},
 ])
 def test_an_odd_night_is_refused(shared: Path, changes: dict[str, Any]) -> None:
     parsed = parse_sleep(night(shared, **changes))
@@ -139,3 +139,10 @@ def test_403_is_a_lapsed_membership_unless_scopes_are_spoken_of() -> None:
     assert type(judge(403, None)) is SubscriptionLapsed
     assert type(judge(401, None)) is TokenRejected
     assert judge(200, {}) is None
+
+
+@pytest.mark.parametrize("odd", [0, "48"])
+def test_an_odd_figure_of_a_night_costs_the_figure_alone(shared: Path, odd: Any) -> None:
+    parsed = parse_sleep(night(shared, lowest_heart_rate=odd))
+    assert [float(one.value) for one in parsed.observations] == [15.5, 55]
+    assert [one.record for one in parsed.refused] == ["data[0].lowest_heart_rate"]
