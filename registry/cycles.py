@@ -175,7 +175,11 @@ class Cycles:
 
     def newest(self) -> datetime:
         """The newest cycle that any job ran for. CycleNotFound before the first."""
-        return self._cycle(_NEWEST, jobs=list(JOBS))
+        try:
+            return self._cycle(_NEWEST, jobs=list(JOBS))
+        except CycleNotFound:
+            raise CycleNotFound("no job has run yet: run `vitalcast ingest`, or see in Airflow "
+                                "whether the DAGs run") from None
 
     def of_run(self, run_id: int) -> datetime:
         """The cycle that a run belongs to. CycleNotFound without such a run."""

@@ -19,7 +19,7 @@ COMMANDS = {
     "watch": "cycle.watch", "rollup": "cycle.rollup", "migrate": "cycle.migrate",
     "config": "cycle.config", "compile": "kernels.compile_kernels",
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
-    "quality": "quality.quality", "keys": "keys.keys",
+    "patients": "patients.patients", "quality": "quality.quality", "keys": "keys.keys",
     "webhooks": "webhooks.webhooks", "events": "events.events",
     "status": "status.status", "explain": "explain.explain_run",
     "quarantine": "quarantine.quarantine", "coverage": "coverage.coverage",

@@ -36,7 +36,7 @@ def checks(health: Health, now: datetime, *, unknown_vendors: frozenset[str],
               f"{health.revision}, {health.size_bytes / 2**20:,.0f} MiB"),
         Check(name="patients", state="ok" if health.patients else "look",
               told=f"{health.patients:,} enrolled, {sum(health.links.values()):,} active links",
-              todo="" if health.patients else "enrol some: docs/deploy.md"),
+              todo="" if health.patients else "vitalcast patients add ID"),
         *_cycles(health, now),
         _failed(health.failed),
         *_links(health, unknown_vendors),
@@ -79,7 +79,8 @@ def _links(health: Health, unknown_vendors: frozenset[str]) -> Iterator[Check]:
     dead = health.to_reauthorise
     yield Check(name="consents", state="look" if dead else "ok",
                 told=f"to be renewed: {_listed(dead)}" if dead else "none to be renewed",
-                todo="those patients connect again, at /patients/ID/connections" if dead else "")
+                todo="they connect again: vitalcast patients list --link reauth_required"
+                if dead else "")
     if asked := sorted(unknown_vendors & health.links.keys()):
         yield Check(name="vendors", state="wrong", told=f"no OAuth client of {', '.join(asked)}",
                     todo="set VITALCAST_CLIENTS")

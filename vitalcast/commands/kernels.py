@@ -14,7 +14,10 @@ import typer
 
 
 def compile_kernels() -> None:
-    """Compile the forecasting kernels for this machine, on up to two cores."""
+    """Compile the forecasting kernels for this machine, on up to two cores.
+
+    Example: vitalcast compile
+    """
     from forecasting.exercise import SHARES, exercise
     from forecasting.kernels import CACHE_PLACE
     from forecasting.kernels.cache import BESIDE, open_to_readers

@@ -29,7 +29,10 @@ def score(
     file: Annotated[Path, typer.Argument(help="csv file with a header, one observation set a row")],
     json_output: Annotated[bool, typer.Option("--json", help="print one JSON array")] = False,
 ) -> None:
-    """Score observation sets by NEWS2 (RCP 2017); empty fields are missing, never scored as 0."""
+    """Score observation sets by NEWS2 (RCP 2017); empty fields are missing, never scored as 0.
+
+    Example: vitalcast score observations.csv --json
+    """
     scores = [news2(inputs) for inputs in read_observation_sets(file)]
     if json_output:
         typer.echo(json.dumps([as_json(one) for one in scores], indent=1, allow_nan=False))

@@ -3,9 +3,14 @@
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from vitalcast.cli import COMMANDS, app
@@ -29,6 +34,26 @@ print(*sys.modules, file=sys.stderr)
 def test_every_command_tells_what_it_does(name: str) -> None:
     said = CliRunner().invoke(app, [name, "--help"])
     assert said.exit_code == 0 and f" {name} " in said.stdout
+
+
+def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, by its whole name."""
+    for name in group.list_commands(None):
+        one = group.get_command(None, name)
+        if hasattr(one, "list_commands"):
+            yield from leaves(one, *path, name)
+        else:
+            yield " ".join((*path, name)), one
+
+
+def test_every_command_of_every_room_shows_an_example() -> None:
+    above = typer.Typer()
+    for point in entry_points(group="vitalcast.commands"):
+        point.load()(above)
+    found = dict([*leaves(get_command(app)), *leaves(get_command(above))])
+    assert {"status", "dashboards apply", "user add"} < set(found)
+    assert [name for name, one in found.items()
+            if f"vitalcast {name}" not in one.help.split("Example")[-1]] == []
 
 
 def test_help_lists_every_command() -> None:

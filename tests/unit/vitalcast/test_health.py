@@ -38,7 +38,8 @@ def test_an_installation_that_is_well_has_nothing_to_do() -> None:
     ({"to_reauthorise": {"oura": 1}}, "consents", "look", "oura 1", "connect again"),
     ({"quarantined": 1200}, "quarantine", "look", "1,200 payloads", "quarantine list"),
     ({"delivery_fault": "unreachable"}, "events", "look", "unreachable; 7 wait", "deliver"),
-    ({"patients": 0, "forecast": None, "rolled": None}, "patients", "look", "0 enrolled", "enrol"),
+    ({"patients": 0, "forecast": None, "rolled": None}, "patients", "look", "0 enrolled",
+     "patients add"),
 ])
 def test_what_is_not_well_is_told_with_what_to_do(
         changed: dict[str, Any], name: str, state: str, told: str, todo: str) -> None:
