@@ -10,7 +10,7 @@ from collections.abc import Set
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from clinical.vitals import Vital
 from providers.checks import (
@@ -97,7 +97,7 @@ def parse_getmeas(payload: Payload) -> Parsed:
     observations: list[Observation] = []
     refused: list[Refusal] = []
     for index, group in enumerate(groups):
-        _read_group(group, f"measuregrps[{index}]", observations, refused)
+        _read_group(group, index, observations, refused)
     updated = body.get("updatetime")
     if type(updated) is not int:
         raise SchemaError("updatetime is not in epoch seconds")
@@ -230,54 +230,69 @@ def _map(value: object, name: str) -> dict[str, Any]:
     return value
 
 
-def _read_group(group: object, name: str, observations: list[Observation],
+def _read_group(group: object, index: int, observations: list[Observation],
                 refused: list[Refusal]) -> None:
     """A group of measures taken together; one that is not understood is refused as a whole."""
     measures = group.get("measures") if isinstance(group, dict) else None
     if not isinstance(group, dict) or not isinstance(measures, list):
-        refused.append(Refusal(record=name, reason="measures are missing"))
+        refused.append(Refusal(record=_name(index), reason="measures are missing"))
         return
     if type(group.get("category")) is not int or type(group.get("attrib")) is not int:
-        refused.append(Refusal(record=name, reason="category or attrib is not a whole number"))
+        refused.append(Refusal(record=_name(index),
+                               reason="category or attrib is not a whole number"))
         return
     if group["category"] != REAL_MEASURE:
         return  # a goal that the user set, not a reading
     found: list[Observation] = []
     shared = _shared(group)
-    for index, measure in enumerate(measures):
+    for place, measure in enumerate(measures):
         try:
             if one := _measure(measure, shared):
                 found.append(one)
         except OddError as odd:
-            refused.append(Refusal(record=f"{name}.measures[{index}]", reason=str(odd),
+            refused.append(Refusal(record=f"{_name(index)}.measures[{place}]", reason=str(odd),
                                    vital=_vital_of(measure)))
-    values = {one.vital: one.value for one in found}
-    if (values.keys() >= _PRESSURES
-            and values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP]):
-        refused.append(Refusal(record=name, reason="systolic is not above diastolic"))
+    if len(found) > 1 and _crossed(found):
+        refused.append(Refusal(record=_name(index), reason="systolic is not above diastolic"))
         found = [one for one in found if one.vital not in _PRESSURES]
     observations += found
 
 
-def _shared(group: dict[str, Any]) -> dict[str, Any] | OddError:
+def _name(index: int) -> str:
+    return f"measuregrps[{index}]"
+
+
+def _crossed(found: list[Observation]) -> bool:
+    values = {one.vital: one.value for one in found}
+    return (values.keys() >= _PRESSURES
+            and values[Vital.SYSTOLIC_BP] <= values[Vital.DIASTOLIC_BP])
+
+
+class _Shared(NamedTuple):
+    """What the readings of a group have in common."""
+
+    moment: datetime
+    modified: datetime | None
+    attrib: int
+    device_id: str | None
+    model: str | None
+    group_id: str
+
+
+def _shared(group: dict[str, Any]) -> _Shared | OddError:
     """What the group's readings have in common, or why none of them can be read."""
-    attrib, modified = group["attrib"], group.get("modified")
     try:
         moment, grpid = at_epoch(group.get("date")), group.get("grpid")
         if type(grpid) is not int:
             raise OddError("grpid is not a whole number")
-        return {
-            "effective_start": moment, "effective_end": moment,
-            "method": _METHODS.get(attrib, Method.DEVICE), "device_id": _device(group),
-            "device_model": text_at(group, "model"), "group_id": str(grpid),
-            "provider_modified_at": None if modified is None else at_epoch(modified),
-            "quality": Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
-            "quality_reasons": _REASONS.get(attrib, () if attrib in _METHODS else _UNDOCUMENTED)}
+        device_id, modified = _device(group), group.get("modified")
+        return _Shared(moment, None if modified is None else at_epoch(modified), group["attrib"],
+                       device_id, text_at(group, "model"), str(grpid))
     except OddError as odd:
         return odd
 
 
-def _measure(measure: object, shared: dict[str, Any] | OddError) -> Observation | None:
+def _measure(measure: object, shared: _Shared | OddError) -> Observation | None:
     if not isinstance(measure, dict):
         raise OddError("not an object")
     kind = measure.get("type")
@@ -289,10 +304,16 @@ def _measure(measure: object, shared: dict[str, Any] | OddError) -> Observation 
     value = plausible(vital, _scaled(measure.get("value"), measure.get("unit")))
     if isinstance(shared, OddError):
         raise OddError(str(shared))
+    moment, modified, attrib, device_id, model, group_id = shared
+    reasons = _REASONS.get(attrib, () if attrib in _METHODS else _UNDOCUMENTED)
     if kind == _UNSPECIFIED_TEMPERATURE:
-        shared = shared | {"quality_reasons": (*shared["quality_reasons"], _NO_PLACE)}
-    return Observation(vital=vital, value=value,
-                       source_record_id=f"{shared['group_id']}:{kind}", **shared)
+        reasons = (*reasons, _NO_PLACE)
+    return Observation(
+        vital=vital, value=value, effective_start=moment, effective_end=moment,
+        method=_METHODS.get(attrib, Method.DEVICE), device_id=device_id, device_model=model,
+        source_record_id=f"{group_id}:{kind}", group_id=group_id, provider_modified_at=modified,
+        quality=Quality.QUARANTINED if attrib == _AMBIGUOUS else Quality.OK,
+        quality_reasons=reasons)
 
 
 def _scaled(value: object, unit: object) -> Decimal:
