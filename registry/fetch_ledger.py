@@ -1,7 +1,7 @@
-"""What a cycle's fetches came to, read from the ledger."""
+"""The ledger read: how far earlier fetches read, and what a cycle's fetches came to."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import text
@@ -17,11 +17,30 @@ WHERE f.cycle = :cycle AND c.patient_id = ANY(:patients)
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
 
 
-_SYNCED = """
-SELECT device_syncs, last_sync FROM fetches
+_BEFORE = """
+SELECT cursor_after, last_sync, device_syncs FROM fetches
 WHERE connection_id = :connection_id AND resource = :resource AND cycle < :before
-  AND outcome = 'complete' AND cursor_after IS NOT NULL AND last_sync IS NOT NULL
+  AND outcome = 'complete' AND cursor_after IS NOT NULL{}
 ORDER BY cycle DESC LIMIT 1"""
+
+# A fetch that could not ask for syncs leaves those that an earlier one was told of.
+_READ = f"""
+SELECT f.cursor_after, s.last_sync, s.device_syncs
+FROM ({_BEFORE.format("")}) AS f
+LEFT JOIN ({_BEFORE.format(" AND last_sync IS NOT NULL")}) AS s ON true"""  # noqa: S608 -- constants of this file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBefore:
+    """How far earlier cycles read a resource.
+
+    `cursor` is where the newest complete fetch ended, None when there was none; `synced` the last
+    sync of each device that the newest one that was told any knew of, by '' where it told no
+    devices apart.
+    """
+
+    cursor: str | None = None
+    synced: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +62,16 @@ def troubled_fetches(conn: Connection, patients: Sequence[str],
         text(_TROUBLED), {"cycle": cycle, "patients": list(patients)})]
 
 
-def synced_before(conn: Connection, connection_id: str, resource: str,
-                  before: datetime) -> dict[str, datetime]:
-    """The last sync of each device, as the newest whole fetch of an earlier cycle that told any
-    knew it; by '' where it told no devices apart."""
-    found = conn.execute(text(_SYNCED), {
+def read_before(conn: Connection, connection_id: str, resource: str,
+                before: datetime) -> ReadBefore:
+    """From where to go on. Cycles from `before` on do not count: a cycle that is run again asks
+    for the same window."""
+    found = conn.execute(text(_READ), {
         "connection_id": connection_id, "resource": resource, "before": before}).first()
     if found is None:
-        return {}
-    if found.device_syncs is None:
-        return {"": found.last_sync}
-    return {device: datetime.fromisoformat(sync) for device, sync in found.device_syncs.items()}
+        return ReadBefore()
+    synced = {} if found.last_sync is None else {"": found.last_sync}
+    if found.device_syncs is not None:
+        synced = {device: datetime.fromisoformat(sync)
+                  for device, sync in found.device_syncs.items()}
+    return ReadBefore(cursor=found.cursor_after, synced=synced)

@@ -48,9 +48,6 @@ CROSS JOIN LATERAL (
     ORDER BY o.effective_start LIMIT 1) AS o
 LIMIT 1"""
 
-_KNOWN = """
-SELECT key FROM unnest(CAST(%(keys)s AS bytea[])) AS asked (key) JOIN observations USING (key)"""
-
 _COPY_NEW = f"COPY observations ({_COLUMNS}) FROM STDIN"
 
 _INCOMING = """
@@ -69,6 +66,10 @@ _SUPERSEDES = f"""(
         AND ((SELECT stored_at FROM raw_payloads WHERE sha256 = i.raw_sha256)
              < (SELECT stored_at FROM raw_payloads WHERE sha256 = o.raw_sha256)) IS NOT TRUE)
 )"""  # noqa: S608 -- constants of this file
+
+# Which of the incoming readings are stored, and whether they say something else that holds.
+_KNOWN = f"""
+SELECT i.key, {_SUPERSEDES} FROM incoming i JOIN observations o USING (key)"""  # noqa: S608
 
 _REVISE = f"""
 WITH replaced AS (
@@ -104,12 +105,6 @@ ON CONFLICT (connection_id, resource, cycle) DO UPDATE SET
         ELSE excluded.device_syncs END,
     raw_hashes = excluded.raw_hashes, duration_s = excluded.duration_s, finished_at = now()
 WHERE fetches.outcome <> 'complete' OR excluded.outcome = 'complete'"""
-
-_WATERMARK = """
-SELECT cursor_after FROM fetches
-WHERE connection_id = :connection_id AND resource = :resource AND cycle < :before
-  AND outcome = 'complete' AND cursor_after IS NOT NULL
-ORDER BY cycle DESC LIMIT 1"""
 
 
 Newest = dict[bytes, tuple[Observation, str]]
@@ -170,16 +165,6 @@ def save_fetch(
     return saved
 
 
-def watermark(conn: Connection, connection_id: str, resource: str, before: datetime) -> str | None:
-    """Where the newest complete fetch of an earlier cycle ended; None when there was none.
-
-    Cycles from `before` on do not count: a cycle that is run again asks for the same window.
-    """
-    cursor: str | None = conn.execute(text(_WATERMARK), {
-        "connection_id": connection_id, "resource": resource, "before": before}).scalar()
-    return cursor
-
-
 def save_pages(
     conn: Connection, pages: "Sequence[Page]", *, patient_id: str, provider: Provider,
     connection_id: str, parser_version: int,
@@ -187,45 +172,46 @@ def save_pages(
     """Store the observations of pages, each version once; see the head of this module."""
     newest = _newest(pages, patient_id, provider)
     received = sum(len(page.parsed.observations) for page in pages)
-    known = _known(conn, newest, patient_id)
     owner = copy_text(patient_id), copy_text(provider), copy_text(connection_id)
 
-    def lines(*, of_known: bool) -> Iterator[str]:
-        for key, (observation, sha256) in newest.items():
-            if (key in known) is of_known:
-                yield _line(key, observation, owner, f"{sha256}\t{parser_version}")
+    def lines(chosen: Newest) -> Iterator[str]:
+        for key, (observation, sha256) in chosen.items():
+            yield _line(key, observation, owner, f"{sha256}\t{parser_version}")
 
-    copy_in(conn, _COPY_NEW, lines(of_known=False))
-    revised = _revise(conn, lines(of_known=True)) if known else []
-    inserted = len(newest) - len(known)
+    known: dict[bytes, bool] = {}
+    if newest and _any_stored(conn, newest, patient_id):
+        known = _compared(conn, lines(newest))
+    revised = _revise(conn) if any(known.values()) else []
     new = {key: one for key, one in newest.items() if key not in known} if known else newest
+    copy_in(conn, _COPY_NEW, lines(new))
     return Saved(
-        inserted=inserted, revised=len(revised), unchanged=received - inserted - len(revised),
+        inserted=len(new), revised=len(revised), unchanged=received - len(new) - len(revised),
         written=Written(patient_id=patient_id, provider=provider, connection_id=connection_id,
                         new=new, revised=revised))
 
 
-def _known(conn: Connection, newest: Newest, patient_id: str) -> set[bytes]:
-    """Those keys that are stored. The connection's lock keeps others from adding more."""
-    if not newest:
-        return set()
+def _any_stored(conn: Connection, newest: Newest, patient_id: str) -> bool:
+    """Whether any key may be stored. The connection's lock keeps others from adding more."""
     starts = [observation.effective_start for observation, _ in newest.values()]
-    vitals = {observation.vital.value for observation, _ in newest.values()}
+    vitals = {observation.vital for observation, _ in newest.values()}
     with raw_cursor(conn) as cursor:
-        cursor.execute(_ANY, {"patient": patient_id, "vitals": list(vitals),
+        cursor.execute(_ANY, {"patient": patient_id, "vitals": [one.value for one in vitals],
                               "first": min(starts), "last": max(starts)})
-        if cursor.fetchone() is None:
-            return set()
-        asked = ",".join(rf'"\\x{key.hex()}"' for key in newest)
-        cursor.execute(_KNOWN, {"keys": f"{{{asked}}}"})
-        return {bytes(key) for key, in cursor}
+        return cursor.fetchone() is not None
 
 
-def _revise(conn: Connection, lines: Iterable[str]) -> list[tuple[Vital, datetime]]:
-    """Let readings replace the stored ones that they supersede; which ones, and when they begin."""
+def _compared(conn: Connection, lines: Iterable[str]) -> dict[bytes, bool]:
+    """The keys that are stored, and whether the reading supersedes what is stored of it."""
     with raw_cursor(conn) as cursor:
         cursor.execute(_INCOMING)
         copy_in(conn, _COPY_INCOMING, lines)
+        cursor.execute(_KNOWN)
+        return {bytes(key): bool(newer) for key, newer in cursor}
+
+
+def _revise(conn: Connection) -> list[tuple[Vital, datetime]]:
+    """Let what was compared replace what it supersedes; which readings, and when they begin."""
+    with raw_cursor(conn) as cursor:
         cursor.execute(_REVISE)
         return [(Vital(name), start) for name, start in cursor]
 
@@ -257,12 +243,14 @@ def _line(key: bytes, one: Observation, owner: tuple[str, str, str], origin: str
     start = utc_text(one.effective_start)
     end = start if one.effective_end == one.effective_start else utc_text(one.effective_end)
     modified = one.provider_modified_at
+    changed = start if modified is one.effective_start else (
+        NULL if modified is None else utc_text(modified))
     return "\t".join((
         copy_bytes(key), patient, one.vital, provider, connection, str(one.value), start, end,
         _plain(one.utc_offset_s), _plain(one.civil_date), one.granularity, one.statistic,
         one.context, one.method, copy_text(one.body_site), copy_text(one.device_id),
         copy_text(one.device_model), copy_text(one.source_record_id), copy_text(one.group_id),
-        NULL if modified is None else utc_text(modified), origin, one.quality,
+        changed, origin, one.quality,
         copy_text_array(one.quality_reasons) if one.quality_reasons else "{}",
     )) + "\n"
 

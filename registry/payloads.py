@@ -4,8 +4,12 @@ import zlib
 from collections.abc import Iterable
 from datetime import datetime
 
+from sqlalchemy import text
+
 from providers.observation import Provider, Refusal
 from registry.database import Connection, execute_rows
+
+_HELD = "SELECT sha256 FROM raw_payloads WHERE sha256 = ANY(:hashes)"
 
 _PAYLOADS = """
 INSERT INTO raw_payloads (sha256, provider, resource, body, stored_at) VALUES %s
@@ -23,9 +27,11 @@ def save_payloads(
     stored_at: datetime | None = None,
 ) -> None:
     """Keep (SHA-256, body) pairs, each content once; `stored_at` is now where it is not told."""
+    told = dict(bodies)                    # closed days come again, hour after hour, as they were
+    held = set(conn.execute(text(_HELD), {"hashes": list(told)}).scalars())
     execute_rows(conn, _PAYLOADS, [
         (sha256, provider.value, resource, zlib.compress(body, 1), stored_at)
-        for sha256, body in bodies], template=_PAYLOAD)
+        for sha256, body in told.items() if sha256 not in held], template=_PAYLOAD)
 
 
 def save_refusals(

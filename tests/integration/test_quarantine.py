@@ -16,7 +16,7 @@ from providers.fetching import Page
 from providers.observation import Parsed, Provider, Refusal
 from providers.versions import PARSER_VERSIONS
 from registry.database import Engine, transaction
-from registry.observations import watermark
+from registry.fetch_ledger import read_before
 from registry.quarantine import mark_read
 from registry.webhooks import add_event
 from tests.reference.cycles import CYCLE, Installation, vendors
@@ -58,7 +58,8 @@ def test_a_changed_schema_is_held_until_a_person_lets_it_go(place: Installation)
                 " AND resource = 'heartrate'", link=link.connection_id) == [
                     ("format_discrepancy", None)]
     with transaction(place.system.engine) as conn:
-        assert watermark(conn, link.connection_id, "heartrate", CYCLE + HOUR) is None
+        assert read_before(conn, link.connection_id, "heartrate",
+                           CYCLE + HOUR).cursor is None
     found = held(place)
     assert {(one.provider, one.resource, one.kind, one.status, one.first_cycle, one.last_cycle,
              one.cycles) for one in found} == {

@@ -27,7 +27,7 @@ from registry.connections import (
     stored_token,
 )
 from registry.database import NotFound, transaction
-from registry.observations import watermark
+from registry.fetch_ledger import read_before
 from registry.patients import Patient, save_patients
 
 EXPIRES = datetime(2026, 11, 21, 3, tzinfo=UTC)
@@ -237,7 +237,7 @@ def test_another_account_is_read_from_the_start(
         conn.execute(text("UPDATE fetches SET outcome = 'complete', cursor_after = 'there'"))
         save_connection(conn, cipher, patient_id="p1", provider="oura", provider_user_id=account,
                         tokens=Tokens(access_token="access-7", refresh_token="refresh-7"))
-        assert watermark(conn, LINK, "sleep", CYCLE + timedelta(hours=1)) == cursor
+        assert read_before(conn, LINK, "sleep", CYCLE + timedelta(hours=1)).cursor == cursor
 
 
 @pytest.mark.parametrize("over", ["reauth_required", "revoked", "file"])

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,8 +27,8 @@ from providers.observation import (
     Statistic,
 )
 from registry.database import transaction
-from registry.fetch_ledger import synced_before
-from registry.observations import Saved, save_fetch, watermark
+from registry.fetch_ledger import read_before
+from registry.observations import Saved, save_fetch
 from registry.patients import Patient, save_patients
 from registry.readings import (
     DailyReading,
@@ -240,7 +240,7 @@ def test_the_watermark_is_the_newest_complete_fetch_of_an_earlier_cycle(engine: 
 
     def mark(hours: int) -> str | None:
         with transaction(engine) as conn:
-            return watermark(conn, "withings:p1", "heart", CYCLE + hours * HOUR)
+            return read_before(conn, "withings:p1", "heart", CYCLE + hours * HOUR).cursor
 
     fetch(0, "a")
     fetch(1, None, Outcome.FETCH_FAILED)
@@ -266,9 +266,9 @@ def test_a_fetch_of_late_days_alone_does_not_take_back_how_far_was_read(engine: 
 
 def test_syncs_are_those_of_the_newest_fetch_that_read_all(engine: Engine) -> None:
     """By device; what a fetch of late days alone is told of, it has not read up to."""
-    def known() -> dict[str, datetime]:
+    def known() -> Mapping[str, datetime]:
         with transaction(engine) as conn:
-            return synced_before(conn, "withings:p1", "heart", CYCLE + 3 * HOUR)
+            return read_before(conn, "withings:p1", "heart", CYCLE + 3 * HOUR).synced
 
     assert known() == {}
     save(engine, result(cursor_after="a", last_sync=START))

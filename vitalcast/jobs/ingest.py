@@ -19,8 +19,8 @@ from registry.connections import Connection, conclude, due_connections
 from registry.coverage import save_signals
 from registry.database import transaction
 from registry.events import record
-from registry.fetch_ledger import synced_before, troubled_fetches
-from registry.observations import save_fetch, watermark
+from registry.fetch_ledger import read_before, troubled_fetches
+from registry.observations import save_fetch
 from registry.patients import patient_ids
 from registry.quality import check_saved
 from registry.quarantine import hold_fetch
@@ -98,12 +98,11 @@ def ingest_resource(
     """
     start = midnight(hour - timedelta(days=system.settings.history_days))
     with transaction(system.engine) as conn:
-        cursor = watermark(conn, connection.connection_id, resource, hour)
-        synced = synced_before(conn, connection.connection_id, resource, hour)
+        before = read_before(conn, connection.connection_id, resource, hour)
     if since is not None:
-        start, cursor = max(start, since), None
-    request = FetchRequest(resource=resource, start=start, end=hour, cursor=cursor,
-                           synced=synced)
+        start = max(start, since)
+    request = FetchRequest(resource=resource, start=start, end=hour, synced=before.synced,
+                           cursor=before.cursor if since is None else None)
     began = time.monotonic()
     with collector_paused():
         result = client.fetch(request)
