@@ -30,6 +30,7 @@ OLDEST_VERSION = 15
 _SESSION = "-c timezone=UTC -c jit=off"
 _PAGE_ROWS = 1000
 _COPY_LINES = 100
+_COPY_CHARACTERS = 1 << 18
 
 
 class RegistryError(Exception):
@@ -151,15 +152,25 @@ def execute_rows(conn: Connection, statement: str, rows: Sequence[Sequence[Any]]
 
 
 class _Lines:
-    """Lines as a file for COPY: the server stores one portion while the next is being made."""
+    """Lines as a file for COPY: the server stores one portion while the next is being made.
+
+    Portions are large, because another thread that is busy meanwhile lets each one wait.
+    """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
 
     def read(self, _: int) -> bytes:
         """The next portion, empty at the end; of its own size, which the driver takes."""
+        portion: list[str] = []
+        characters = 0
+        while characters < _COPY_CHARACTERS:
+            portion.append("".join(islice(self._lines, _COPY_LINES)))
+            if not portion[-1]:
+                break
+            characters += len(portion[-1])
         # A lone surrogate, which JSON can smuggle in, has no UTF-8: it becomes a question mark.
-        return "".join(islice(self._lines, _COPY_LINES)).encode(errors="replace")
+        return "".join(portion).encode(errors="replace")
 
 
 def copy_in(conn: Connection, statement: str, lines: Iterable[str]) -> None:

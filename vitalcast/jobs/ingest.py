@@ -3,17 +3,20 @@
 Payload, observations, refusals, quarantine and ledger row are one transaction: a run that dies
 anywhere asks again for the same window and ends with the same rows. A vendor's failure is a ledger
 row, not an exception; the next cycle starts where the last whole fetch ended. Every run asks the
-vendors anew, whatever an earlier one of the same process found.
+vendors anew, whatever an earlier one of the same process found. One fetch is stored while the next
+one is on its way.
 """
 
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from providers.fetching import Client, FetchRequest, FetchResult, Outcome, midnight
 from providers.observation import Provider
+from providers.signals import Signals
 from providers.versions import PARSER_VERSIONS
 from registry.connections import Connection, conclude, due_connections
 from registry.coverage import save_signals
@@ -28,6 +31,7 @@ from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
 from vitalcast.jobs.happened import fetch_events
 from vitalcast.memory import collector_paused
+from vitalcast.storing import Storing
 from vitalcast.wiring import System
 
 Figures = dict[str, Any]
@@ -40,9 +44,11 @@ def ingest(system: System, *, cycle: str | datetime, shard: str) -> Figures:
     with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
         figures.update(connections=0, inserted=0, revised=0, unchanged=0, refused=0, flagged=0,
                        signals_unknown=0, **{outcome.value: 0 for outcome in Outcome})
-        for connection in _connections(system, Shard.parse(shard), hour):
-            figures["connections"] += 1
-            _count(figures, _ingest_connection(system, connection, hour))
+        with Storing(partial(_count, figures)) as storing:
+            for connection in _connections(system, Shard.parse(shard), hour):
+                figures["connections"] += 1
+                with collector_paused():
+                    _ingest_connection(system, connection, hour, storing)
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
             record(conn, fetch_events(troubled_fetches(conn, patients, hour)))
@@ -59,32 +65,32 @@ def _count(figures: Figures, counts: Counter[str]) -> None:
         figures[name] += count
 
 
-def _ingest_connection(system: System, connection: Connection, hour: datetime) -> Counter[str]:
-    counts: Counter[str] = Counter()
+def _ingest_connection(system: System, connection: Connection, hour: datetime,
+                       storing: Storing[Counter[str]]) -> None:
     client = system.client(connection)
-    statuses: set[str | None] = set()
+    complete, told = False, False
     try:
         for resource in client.resources:
-            status, found = ingest_resource(system, connection, client, resource, hour)
-            statuses.add(status)
-            counts.update(found)
-        if counts[Outcome.COMPLETE.value]:
-            counts["signals_unknown"] = _keep_signals(system, connection, client, hour)
+            fetched = _fetch(system, connection, client, resource, hour)
+            storing.add(partial(_save, system, connection, hour, fetched))
+            if fetched.result.status is not None:
+                storing.finish()                # the link has it before anybody is asked again
+                told = True
+            complete = complete or fetched.result.outcome is Outcome.COMPLETE
+        if complete:
+            storing.add(partial(_keep_signals, system, connection, client.signals(hour)))
     finally:
         client.close()
-    if counts[Outcome.COMPLETE.value] and statuses == {None}:
+    if complete and not told:
         with transaction(system.engine) as conn:
             conclude(conn, connection, "active")
-    return counts
 
 
-def _keep_signals(system: System, connection: Connection, client: Client,
-                  hour: datetime) -> int:
+def _keep_signals(system: System, connection: Connection, signals: Signals) -> Counter[str]:
     """Store what the vendor tells of syncs and wear; how much of it could not be had."""
-    signals = client.signals(hour)
     with transaction(system.engine) as conn:
         save_signals(conn, connection.connection_id, signals)
-    return len(signals.unknown)
+    return Counter(signals_unknown=len(signals.unknown))
 
 
 def ingest_resource(
@@ -96,6 +102,22 @@ def ingest_resource(
     With `since`, everything from then on is read, wherever the last whole fetch ended; such a
     fetch leaves no watermark, for it may have passed over what came before.
     """
+    with collector_paused():
+        fetched = _fetch(system, connection, client, resource, hour, since)
+        return fetched.result.status, _save(system, connection, hour, fetched)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetched:
+    """What a fetch brought, from when on it was asked for, and how long that took."""
+
+    result: FetchResult
+    start: datetime
+    duration_s: float
+
+
+def _fetch(system: System, connection: Connection, client: Client, resource: str, hour: datetime,
+           since: datetime | None = None) -> _Fetched:
     start = midnight(hour - timedelta(days=system.settings.history_days))
     with transaction(system.engine) as conn:
         before = read_before(conn, connection.connection_id, resource, hour)
@@ -104,24 +126,22 @@ def ingest_resource(
     request = FetchRequest(resource=resource, start=start, end=hour, synced=before.synced,
                            cursor=before.cursor if since is None else None)
     began = time.monotonic()
-    with collector_paused():
-        result = client.fetch(request)
-        if since is not None:
-            result = replace(result, cursor_after=None)
-        return result.status, _save(system, connection, hour, start, result,
-                                    time.monotonic() - began)
+    result = client.fetch(request)
+    if since is not None:
+        result = replace(result, cursor_after=None)
+    return _Fetched(result=result, start=start, duration_s=time.monotonic() - began)
 
 
-def _save(
-    system: System, connection: Connection, hour: datetime, start: datetime, result: FetchResult,
-    duration_s: float,
-) -> Counter[str]:
+def _save(system: System, connection: Connection, hour: datetime,
+          fetched: _Fetched) -> Counter[str]:
+    result = fetched.result
     version = PARSER_VERSIONS[Provider(connection.provider)]
     with transaction(system.engine) as conn:
         saved = save_fetch(
             conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
             provider=connection.provider, resource=result.resource, cycle=hour,
-            window_start=start, result=result, duration_s=duration_s, parser_version=version)
+            window_start=fetched.start, result=result, duration_s=fetched.duration_s,
+            parser_version=version)
         hold_fetch(conn, result, connection_id=connection.connection_id, cycle=hour,
                    parser_version=version)
         if result.status is not None:

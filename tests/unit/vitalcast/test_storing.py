@@ -1,0 +1,64 @@
+"""One thing is stored while the next is fetched; nothing is lost, not even an error."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from vitalcast.storing import Storing
+
+
+def test_the_caller_goes_on_while_something_is_stored() -> None:
+    fetched = threading.Event()
+    stored: list[bool] = []
+    with Storing(stored.append) as storing:
+        storing.add(partial(fetched.wait, 60))
+        fetched.set()
+    assert stored == [True]
+
+
+def test_results_come_in_order_and_one_call_waits_for_the_other() -> None:
+    under_way: list[int] = []
+    most: list[int] = []
+
+    def store(number: int) -> int:
+        under_way.append(number)
+        most.append(len(under_way))
+        under_way.remove(number)
+        return number
+
+    stored: list[int] = []
+    with Storing(stored.append) as storing:
+        for number in range(20):
+            storing.add(partial(store, number))
+            assert stored == list(range(number))
+        storing.finish()
+        assert stored == list(range(20))
+    assert set(most) == {1}
+
+
+def test_an_error_comes_out_of_the_next_call_and_of_the_end() -> None:
+    def fail() -> int:
+        raise OSError("the disk is full")
+
+    stored: list[int] = []
+    with Storing(stored.append) as storing:
+        storing.add(fail)
+        with pytest.raises(OSError, match="full"):
+            storing.add(lambda: 1)
+    assert stored == []                     # what came after it was not begun
+    with pytest.raises(OSError, match="full"), Storing(stored.append) as storing:
+        storing.add(fail)
+
+
+def test_an_error_of_the_caller_is_the_one_that_is_told() -> None:
+    def fail() -> int:
+        raise OSError("the disk is full")
+
+    def fetch(storing: Storing[int]) -> None:
+        with storing:
+            storing.add(fail)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fetch(Storing(print))

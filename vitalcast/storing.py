@@ -1,0 +1,43 @@
+"""What is stored while the next thing is fetched: the database works meanwhile, and so do we."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Generic, TypeVar
+
+Found = TypeVar("Found")
+
+
+class Storing(Generic[Found]):
+    """Calls one after the other in a thread of their own; each result goes to `done`, in order.
+
+    Only one is under way: whoever adds another waits for it, so that memory holds two at most.
+    Its error comes out of the next call here, and of the end.
+    """
+
+    def __init__(self, done: Callable[[Found], None]) -> None:
+        self._done = done
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing")
+        self._last: Future[Found] | None = None
+
+    def add(self, call: Callable[[], Found]) -> None:
+        """Begin with `call` as soon as the one before it has ended well."""
+        self.finish()
+        self._last = self._thread.submit(call)
+
+    def finish(self) -> None:
+        """Wait until everything is stored."""
+        last, self._last = self._last, None
+        if last is not None:
+            self._done(last.result())
+
+    def __enter__(self) -> "Storing[Found]":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None,
+                 __: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self._thread.shutdown()
