@@ -4,19 +4,20 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from sqlalchemy import Engine, text
 
-from registry.database import create_database, open_engine, transaction
+from registry.database import open_engine, transaction
 from registry.migrate import migrate
 from registry.tables import metadata
 from vitalcast.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = "migrated"
 
 # How long one example takes says more about the machine's other work than about the code.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -34,29 +35,46 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
-    """A real server for the whole run, in a short directory that its user can enter."""
+    """A real server for the whole run, in a short directory that its user can enter.
+
+    It does not wait for the disk: only a crash could lose a commit by this, and no test crashes
+    this one.
+    """
     folder = Path(tempfile.mkdtemp(prefix="vc-test-"))
     folder.chmod(0o755)
     with EmbeddedPostgres(folder) as server:
+        _administer(server, "ALTER SYSTEM SET fsync = off",
+                    "ALTER SYSTEM SET synchronous_commit = off", "SELECT pg_reload_conf()")
         yield server
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
-def database_url(postgres: EmbeddedPostgres) -> str:
-    """A migrated database of this test module alone."""
-    url = create_database(postgres.url("postgres"), suffix=f"_{uuid.uuid4().hex[:12]}")
-    _wait_for_no_disk(url)
-    migrate(url)
-    return url
+@pytest.fixture(scope="session")
+def new_database(postgres: EmbeddedPostgres) -> Callable[[], str]:
+    """Makes databases with this release's tables, each a copy of one that was migrated."""
+    postgres.create_database(TEMPLATE)
+    migrate(postgres.url(TEMPLATE))
+
+    def copy() -> str:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return postgres.url(name)
+
+    return copy
 
 
-def _wait_for_no_disk(url: str) -> None:
-    """Only a crash of the server could lose a commit by this, and no test crashes this one."""
-    engine = open_engine(url)
-    with transaction(engine) as conn:
-        conn.execute(text(f"ALTER DATABASE {engine.url.database} SET synchronous_commit = off"))
+def _administer(server: EmbeddedPostgres, *statements: str) -> None:
+    engine = open_engine(server.url("postgres"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        for statement in statements:
+            conn.execute(text(statement))
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def database_url(new_database: Callable[[], str]) -> str:
+    """A migrated database of this test module alone."""
+    return new_database()
 
 
 @pytest.fixture
@@ -79,8 +97,9 @@ def ward(database_url: str) -> Iterator[Engine]:
 
 
 def _emptied(url: str) -> Engine:
+    """Its tables are small, and emptying fifty such costs TRUNCATE ten times what DELETE does."""
     engine = open_engine(url)
-    tables = ", ".join(table.name for table in metadata.sorted_tables)
     with transaction(engine) as conn:
-        conn.execute(text(f"TRUNCATE {tables} CASCADE"))
+        for table in reversed(metadata.sorted_tables):
+            conn.execute(table.delete())
     return engine

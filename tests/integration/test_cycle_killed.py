@@ -18,7 +18,6 @@ import pytest
 from sqlalchemy import Engine, text
 
 from registry.database import open_engine, transaction
-from registry.migrate import migrate
 from tests.reference.cycles import (
     CYCLE,
     QUICK,
@@ -33,7 +32,6 @@ from tests.reference.cycles import (
     vendors,
 )
 from tests.reference.process_tree import Process, alive, descendants
-from vitalcast.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[2]
 IN_SMALL_BLOCKS = """
@@ -128,11 +126,9 @@ def bench(url: str, folder: Path, sandbox: str) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(postgres: EmbeddedPostgres) -> Dump:
+def undisturbed(new_database: Callable[[], str]) -> Dump:
     """What one cycle leaves that nobody disturbs, on a database and vendors of its own."""
-    postgres.create_database("undisturbed")
-    url = postgres.url("undisturbed")
-    migrate(url)
+    url = new_database()
     engine = open_engine(url)
     with vendors(patients=PATIENTS) as root:
         Installation.on(engine, url, root).cycle()

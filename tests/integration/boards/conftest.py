@@ -1,24 +1,20 @@
 """One watched installation for all tests of boards and rollups; they only read it."""
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from registry.database import create_database, open_engine
-from registry.migrate import migrate
+from registry.database import open_engine
 from tests.reference.cycles import Installation, vendors
 from tests.watched import watch
-from vitalcast.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
 def watched(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory,
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
     """A day of a small installation, rolled up."""
-    url = create_database(postgres.url("postgres"), suffix=f"_{uuid.uuid4().hex[:12]}")
-    migrate(url)
+    url = new_database()
     engine = open_engine(url)
     with vendors() as root:
         yield watch(engine, url, root, tmp_path_factory.mktemp("watched"))
