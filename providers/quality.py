@@ -45,7 +45,7 @@ class Readings:
     times_us    when a reading begins, microseconds since 1970 UTC
     values      in the vital's own unit
     sources     a number a provider and device
-    platforms   a number a provider
+    platforms   a number a provider, and route where one vendor gathers from several
     groups      a number a group id: systolic and diastolic of one measurement share it
     arrived_us  when it came; inf where it cannot have come early: a fetch withholds what is not
                 over by its hour
@@ -198,10 +198,12 @@ def impossible_pairs(
     both vitals alike.
     """
     count = systolic.times_us.size
-    pairs = np.stack([np.concatenate((getattr(systolic, name), getattr(diastolic, name)))
-                      for name in ("sources", "times_us", "groups")], axis=1)
-    _, pair = np.unique(pairs, axis=0, return_inverse=True)
-    pair = pair.reshape(-1)
+    columns = [np.concatenate((getattr(systolic, name), getattr(diastolic, name)))
+               for name in ("sources", "times_us", "groups")]
+    order = np.lexsort(columns)
+    differs = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+    pair = np.empty_like(order)
+    pair[order] = np.append(0, np.cumsum(differs))[:order.size]
     least, most = np.full(pair.size, np.inf), np.full(pair.size, -np.inf)
     np.minimum.at(least, pair[:count], systolic.values)
     np.maximum.at(most, pair[count:], diastolic.values)

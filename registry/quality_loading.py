@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clinical.vitals import Vital
-from providers.observation import Granularity, Observation, Quality, Statistic
+from providers.observation import Granularity, Observation, Provider, Quality, Statistic
 from providers.quality import FloatArray, IntArray, Readings, numbered
 from registry.copytext import stored_text
 from registry.database import Connection, raw_cursor
@@ -34,12 +34,17 @@ WINDOWS = """unnest(CAST(%(places)s AS int[]), CAST(%(vitals)s AS text[]),
     CAST(%(since)s AS timestamptz[]), CAST(%(until)s AS timestamptz[]))
     AS w (place, vital, since, until)"""
 
+_ROUTED = Provider.GOOGLE_HEALTH
+"""Its device ids are the platforms that a reading came through, of which it may be several."""
+
 # A fetch withholds what is not over by its hour: only what was pushed or imported can come early.
 # OFFSET 0 keeps the planner at the index, a window at a time, however few rows it expects.
 _READINGS = f"""
 SELECT w.place, o.* FROM {WINDOWS} CROSS JOIN LATERAL (
     SELECT o.key, {MICROSECONDS.format("o.effective_start")},
-           CAST(o.value AS double precision), o.provider,
+           CAST(o.value AS double precision),
+           o.provider || CASE o.provider WHEN '{_ROUTED}' THEN coalesce(' ' || o.device_id, '')
+               ELSE '' END,
            concat_ws(' ', o.provider, coalesce(o.device_id, o.device_model)),
            CASE WHEN o.vital = ANY(%(paired)s) THEN coalesce(o.group_id, '') ELSE '' END,
            CASE WHEN o.effective_start > o.fetched_at AND EXISTS (
@@ -149,6 +154,7 @@ def own_readings(written: Written) -> Own:
 
 def _columns(provider: str, rows: Sequence[tuple[bytes, Observation]], *,
              paired: bool) -> _Columns:
+    count = len(rows)
     devices = [one.device_model if one.device_id is None else one.device_id for _, one in rows]
     source = {name: provider if name is None else f"{provider} {stored_text(name)}"
               for name in set(devices)}
@@ -157,10 +163,13 @@ def _columns(provider: str, rows: Sequence[tuple[bytes, Observation]], *,
         keys=_objects([key for key, _ in rows]),
         times_us=np.rint(seconds * 1e6).astype(np.int64),       # exact until 2106
         values=np.array([float(one.value) for _, one in rows]),
-        platforms=_objects([provider] * len(rows)),
+        platforms=np.full(count, provider, dtype=object) if provider != _ROUTED
+        else _objects([provider if one.device_id is None
+                       else f"{provider} {stored_text(one.device_id)}" for _, one in rows]),
         sources=_objects([source[name] for name in devices]),
-        groups=_objects([stored_text(one.group_id or "") if paired else "" for _, one in rows]),
-        arrived_us=np.full(len(rows), np.inf))
+        groups=(_objects([stored_text(one.group_id or "") for _, one in rows]) if paired
+                else np.full(count, "", dtype=object)),
+        arrived_us=np.full(count, np.inf))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
@@ -74,6 +75,23 @@ def test_what_stands_at_the_end_does_not_depend_on_how_readings_came(
     in_order = sorted(named, key=lambda one: (
         one.time, observed(one).key("p1", Provider(one.platform))))
     assert standing(engine) == flags(in_order)
+
+
+@pytest.mark.parametrize("read_back", [False, True])
+def test_one_reading_that_comes_to_google_by_two_routes_is_flagged_once(
+        engine: Engine, read_back: bool) -> None:
+    """Whether it is judged from memory or as stored; two devices that agree are none."""
+    for name, device in enumerate((None, "HEALTH_CONNECT", "HEALTH_KIT")):
+        arrive(engine, [observed(Plain(name=name, vital=Vital.HEART_RATE, time=START, value=70),
+                                 device_id=device)],
+               platform="google_health", read_back=read_back)
+    assert standing(engine) == {(1, "duplicate"), (2, "duplicate")}
+    with transaction(engine) as conn:
+        conn.execute(text("TRUNCATE observations, quality_flags"))
+    for name, device in enumerate(("watch", "mat")):
+        arrive(engine, [observed(Plain(name=name, vital=Vital.HEART_RATE, time=START, value=70),
+                                 device_id=device)], read_back=read_back)
+    assert standing(engine) == set()
 
 
 def test_the_same_readings_again_change_nothing(engine: Engine) -> None:
