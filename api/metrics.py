@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
@@ -16,7 +15,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from registry.database import RegistryError
 from registry.metrics import FIGURES, Metrics
 
 logger = logging.getLogger(__name__)
@@ -40,9 +38,7 @@ class ServerMetrics:
             ("method", "route"), buckets=SECONDS, registry=self.registry)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.registry.register(_Jobs(jobs, Gauge(
-            "vitalcast_registry_up", "Whether the database answered for the jobs' figures",
-            registry=self.registry)))
+        self.registry.register(_Jobs(jobs))
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. `route` is the route's own text, never a path with an id in it."""
@@ -53,25 +49,27 @@ class ServerMetrics:
 class _Jobs(Collector):
     """The registry's figures; without a database the server's own are told all the same."""
 
-    def __init__(self, jobs: Metrics, up: Gauge) -> None:
+    def __init__(self, jobs: Metrics) -> None:
         self._jobs = jobs
-        self._up = up
 
     def describe(self) -> list[GaugeMetricFamily]:
         """The names alone: registering asks nothing of the database."""
         return [GaugeMetricFamily(one.name, one.help, labels=one.labels) for one in FIGURES]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One family a figure."""
+        """Whether the database answered, how much is missing, and one family a figure."""
+        told = self._jobs.told()
+        if told.missing:
+            logger.warning("not told: %s. %s", ", ".join(told.missing),
+                           " ".join(sorted(set(told.missing.values()))))
+        yield GaugeMetricFamily(
+            "vitalcast_registry_up", "Whether the database answers", value=told.up)
+        yield GaugeMetricFamily(
+            "vitalcast_figures_missing", "Figures of the jobs that the database did not tell",
+            value=len(told.missing))
         families = {family.name: family for family in self.describe()}
-        try:
-            for sample in self._jobs.samples():
-                families[sample.figure.name].add_metric(sample.labels, sample.value)
-        except RegistryError as error:
-            logger.warning("the jobs' figures are not told: %s", error)
-            self._up.set(0)
-            return
-        self._up.set(1)
+        for sample in told.samples:
+            families[sample.figure.name].add_metric(sample.labels, sample.value)
         yield from families.values()
 
 

@@ -2,28 +2,43 @@
 
 Jobs are processes that end, so nobody could ask them: what they left in the registry is asked
 instead, of the newest cycle that is rolled up. Each figure is a gauge; `docs/metrics.md` has the
-same table.
+same table. Each is asked for alone, so that one whose table is locked takes no other with it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
 
 from sqlalchemy import create_engine, text
 
-from registry.database import database_url, transaction
+from registry.database import (
+    Connection,
+    NotMigrated,
+    RegistryError,
+    StatementFailed,
+    database_url,
+    translated,
+)
 from registry.reading import CONNECT_TIMEOUT_S
 
-STATEMENT_TIMEOUT_MS = 5_000
+STATEMENT_TIMEOUT_MS = 1_000
+LOCK_TIMEOUT_MS = 200
+ALL_TIMEOUT_S = 8.0
+"""Prometheus waits 10 s for an answer."""
 
-_NEWEST = "SELECT max(cycle) FROM rollup_cycles"
+FRESH_S = 10.0
+"""How long an answer is given again, so that no number of askers costs more than one."""
+
+_NEWEST = "(SELECT max(cycle) FROM rollup_cycles)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One metric: its name, help, labels, and a question whose rows are labels and a value.
 
-    `:cycle` in the question is the newest cycle that is rolled up. `of_delivery`: told only where
-    events are delivered somewhere.
+    `:cycle` in the question stands for the newest cycle that is rolled up. `of_delivery`: told
+    only where events are delivered somewhere.
     """
 
     name: str
@@ -42,17 +57,29 @@ class Sample:
     value: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the database told. `missing`: why a figure was not, by its name."""
+
+    up: bool
+    samples: tuple[Sample, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
 FIGURES = (
     Figure(
         name="vitalcast_job_last_success_timestamp_seconds", labels=("stage",),
         help="When the job last ended well",
         sql="""SELECT job, date_part('epoch', max(ended_at)) FROM runs
-               WHERE status = 'done' AND cycle > now() - interval '14 days' GROUP BY job"""),
+               WHERE status = 'done' GROUP BY job"""),
     Figure(
         name="vitalcast_job_last_cycle_timestamp_seconds", labels=("stage",),
-        help="Hour of the newest cycle that the job ended well for",
-        sql="""SELECT job, date_part('epoch', max(cycle)) FROM runs
-               WHERE status = 'done' AND cycle > now() - interval '14 days' GROUP BY job"""),
+        help="Hour of the newest cycle that the job ended well for, on every shard",
+        sql="""SELECT job, date_part('epoch', max(cycle)) FROM (
+                   SELECT job, cycle FROM runs WHERE status = 'done'
+                   GROUP BY job, cycle, split_part(shard, '/', 2)
+                   HAVING count(DISTINCT shard) = CAST(split_part(shard, '/', 2) AS integer)) whole
+               GROUP BY job"""),
     Figure(
         name="vitalcast_job_last_duration_seconds", labels=("stage",),
         help="From the first shard's start to the last one's end, newest cycle",
@@ -141,25 +168,51 @@ class Metrics:
     Without a log store (`delivering` False) every event would wait for ever: that is not told.
     """
 
-    def __init__(self, url: str, *, delivering: bool = False) -> None:
+    def __init__(self, url: str, *, delivering: bool = False,
+                 clock: Callable[[], float] = time.monotonic) -> None:
         self._figures = [one for one in FIGURES if delivering or not one.of_delivery]
+        self._lock, self._clock = Lock(), clock
+        self._kept: Told | None = None
+        self._asked_at = 0.0
         self._engine = create_engine(
-            database_url(url), pool_size=1, max_overflow=0, hide_parameters=True,
-            pool_pre_ping=True, connect_args={
+            database_url(url), isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=0,
+            hide_parameters=True, pool_pre_ping=True, connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
                 "options": "-c default_transaction_read_only=on "
-                           f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"})
+                           f"-c statement_timeout={STATEMENT_TIMEOUT_MS} "
+                           f"-c lock_timeout={LOCK_TIMEOUT_MS}"})
 
     def close(self) -> None:
         """Give the connection back."""
         self._engine.dispose()
 
-    def samples(self) -> Iterator[Sample]:
-        """Every sample of every figure that is known. Errors of `registry.database`."""
-        with transaction(self._engine) as conn:
-            newest = {"cycle": conn.execute(text(_NEWEST)).scalar()}
-            rows = [(one, conn.execute(text(one.sql), newest).all()) for one in self._figures]
-        for figure, found in rows:
-            for *labels, value in found:
-                if value is not None:
-                    yield Sample(figure=figure, labels=tuple(labels), value=float(value))
+    def told(self) -> Told:
+        """Every sample of every figure, at most `FRESH_S` old. Never an error: see `Told`."""
+        with self._lock:
+            if self._kept is None or self._clock() - self._asked_at >= FRESH_S:
+                self._kept = self._asked()
+                self._asked_at = self._clock()
+            return self._kept
+
+    def _asked(self) -> Told:
+        samples: list[Sample] = []
+        missing: dict[str, str] = {}
+        end = time.monotonic() + ALL_TIMEOUT_S
+        try:
+            with translated(self._engine), self._engine.connect() as conn:
+                for figure in self._figures:
+                    try:
+                        samples += self._samples(conn, figure, end)
+                    except (NotMigrated, StatementFailed) as error:
+                        missing[figure.name] = str(error)
+        except RegistryError as error:
+            return Told(up=False, missing={one.name: str(error) for one in self._figures})
+        return Told(up=True, samples=tuple(samples), missing=missing)
+
+    def _samples(self, conn: Connection, figure: Figure, end: float) -> list[Sample]:
+        if time.monotonic() > end:
+            raise StatementFailed("Other figures took all the time.")
+        with translated(self._engine):
+            rows = conn.execute(text(figure.sql.replace(":cycle", _NEWEST))).all()
+        return [Sample(figure=figure, labels=tuple(labels), value=float(value))
+                for *labels, value in rows if value is not None]

@@ -99,6 +99,19 @@ def test_events_wait_only_where_they_are_delivered(
     assert found.get(("vitalcast_events_waiting", ()), 1) >= 1
 
 
+def test_a_table_that_is_locked_takes_no_other_figure_with_it(
+        ward: Engine, database_url: str) -> None:
+    app = create_app(settings(database_url, metrics_token=TOKEN))
+    with (served(app) as root, Client(root, TOKEN) as client, transaction(ward) as conn):
+        conn.execute(text("LOCK TABLE drift_events, rollup_cycles"))
+        found = values(client.get("/metrics").text)
+    named = {name for name, _ in found}
+    assert found["vitalcast_registry_up", ()] == 1
+    assert found["vitalcast_figures_missing", ()] >= 2
+    assert not named & {"vitalcast_drift_open", "vitalcast_cycle_timestamp_seconds"}
+    assert "vitalcast_coverage_series" in named
+
+
 def test_without_a_database_the_servers_own_figures_are_told(database_url: str) -> None:
     nowhere = database_url.rsplit("/", 1)[0] + "/no_such_database"
     with (served(create_app(settings(nowhere, metrics_token=TOKEN))) as root,
