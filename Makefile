@@ -28,7 +28,7 @@ up: install      ## the demo that stays: doctor's page, API and Airflow until Ct
 test: install    ## every check and test
 	@if [ -n "$$CI" ] && [ "$$(id -u)" = 0 ]; then $(MAKE) --no-print-directory test-deps; fi
 	@$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --no-loadscope-reorder $(ARGS)
 
 check: install   ## style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -6,10 +6,12 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from sqlalchemy import Engine, text
+from xdist.scheduler import LoadFileScheduling
 
 from registry.database import open_engine, transaction
 from registry.migrate import migrate
@@ -18,10 +20,33 @@ from vitalcast.embedded import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = "migrated"
+STACKS = ("tests/integration/test_airflow_demo.py", "tests/integration/test_airflow.py",
+          "tests/integration/test_celery.py")
+SHARED_ROOM = "tests/integration/boards"
 
 # How long one example takes says more about the machine's other work than about the code.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
+
+
+class OneStackAtATime(LoadFileScheduling):  # type: ignore[misc]
+    """Which tests stay together in one worker: a file's, and those of files named above.
+
+    A whole stack keeps two cores busy: another one beside it would only slow both.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "stacks" if file in STACKS else SHARED_ROOM if SHARED_ROOM in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStackAtATime:
+    return OneStackAtATime(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, beside all else."""
+    items.sort(key=lambda item: item.location[0] not in STACKS)
 
 
 @pytest.fixture(scope="session")
