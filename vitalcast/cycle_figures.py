@@ -58,9 +58,9 @@ def newest(runs: Sequence[CycleRun]) -> list[CycleRun]:
 
 
 def seconds_of(runs: Sequence[CycleRun], now: datetime) -> float:
-    """From the first start to the last end, or to now where a run has none."""
-    first = min(run.started_at for run in runs)
-    return (max(run.ended_at or now for run in runs) - first).total_seconds()
+    """From the first start to the last end, or to now while one runs. A killed one has no end."""
+    ends = [run.ended_at or (now if run.status == "running" else run.started_at) for run in runs]
+    return (max(ends) - min(run.started_at for run in runs)).total_seconds()
 
 
 def cycle_seconds(facts: CycleFacts, now: datetime) -> float:

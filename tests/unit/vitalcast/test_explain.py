@@ -19,13 +19,14 @@ MINUTES: Mapping[str, tuple[float, float]] = {
 
 
 def run(cycle: datetime, job: str, shard: str = "1/2", *, run_id: int = 0, status: str = "done",
-        minutes: float | None = None, running: bool = False, **figures: Any) -> CycleRun:
+        minutes: float | None = None, **figures: Any) -> CycleRun:
     start, usual = MINUTES[job]
     began = cycle + timedelta(minutes=start)
     took = timedelta(minutes=usual if minutes is None else minutes)
     return CycleRun(run_id=run_id, job=job, shard=shard, status=status, started_at=began,
-                    ended_at=None if running else began + took, cpu_seconds=took.total_seconds(),
-                    figures=figures, exception=None if status != "failed" else "KeyError at x.py:1")
+                    ended_at=None if status == "running" else began + took,
+                    cpu_seconds=took.total_seconds(), figures=figures,
+                    exception=None if status != "failed" else "KeyError at x.py:1")
 
 
 def usual(cycle: datetime) -> CycleFacts:
@@ -96,7 +97,7 @@ def test_a_change_of_configuration_goes_before_what_it_causes() -> None:
 @pytest.mark.parametrize(("one", "state", "first"), [
     (run(CYCLE, "train", status="failed"), "failed",
      "train failed on shard 1/2: KeyError at x.py:1"),
-    (run(CYCLE, "evaluate", running=True), "incomplete",
+    (run(CYCLE, "evaluate", status="running"), "incomplete",
      "evaluate runs still on shard 1/2, for 4 h 44 min"),
     (run(CYCLE, "evaluate", minutes=59), "late",
      "shard 1/2 of evaluate was slow: 59 min 0 s, the others 1 min 0 s"),
@@ -122,7 +123,7 @@ def test_a_job_that_never_ran_makes_the_cycle_incomplete() -> None:
 
 def test_a_run_that_was_made_up_for_is_told_and_does_not_count_as_failed() -> None:
     facts = usual(CYCLE)
-    killed = replace(run(CYCLE, "train", status="failed"), run_id=-1,
+    killed = replace(run(CYCLE, "train", status="failed"), run_id=-1, ended_at=None,
                      exception="killed: it left no end")
     found = told(replace(facts, runs=[killed, *facts.runs]))
     assert found.state == "good"
