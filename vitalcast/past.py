@@ -134,6 +134,6 @@ def _killed(system: System, hour: datetime, hangs: Fault | None) -> None:
     number = arm(root, **hangs)
     with Supervisor(system.settings.home / "logs") as worker:
         worker.start(Command(
-            name="killed", env=child_environment(system.settings),
+            name="killed-worker", env=child_environment(system.settings),
             argv=[script("vitalcast"), "ingest", "--hour", partition_key(hour), "--shard", SHARD],
             ready=lambda: number not in [fault["fault_id"] for fault in armed(root)]))

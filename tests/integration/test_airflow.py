@@ -21,11 +21,9 @@ from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, partition_key
 from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
-from vitalcast.jobs.enrol import enrol_sandbox
 from vitalcast.processes import script
 from vitalcast.settings import Settings
 from vitalcast.stack import CONFIG_VARIABLE, RunningStack, running_stack
-from vitalcast.wiring import open_system
 
 CYCLE = datetime(2026, 11, 21, 6, tzinfo=UTC)
 KEY = partition_key(CYCLE)
@@ -81,16 +79,13 @@ def place() -> Iterator[Place]:
     home = Path(tempfile.mkdtemp(prefix="vc-af-"))
     home.chmod(0o755)
     settings = Settings(home=home, database_url="", airflow_database_url="")
-    with running_stack(settings, Dataset(data=None), CYCLE, schedule="manual",
-                       step=lambda _: None) as stack:
-        system = open_system(stack.settings)
-        enrol_sandbox(system, stack.sandbox_url, stack.keys)
-        system.engine.dispose()
-        with closing(AirflowClient(stack.airflow)) as client:
-            one = Place(stack=stack, client=client)
-            one.configure(QUICK)
-            one.run_cycle()
-            yield one
+    with (running_stack(settings, Dataset(data=None), CYCLE, schedule="manual",
+                        step=lambda _: None) as stack,
+          closing(AirflowClient(stack.airflow)) as client):
+        one = Place(stack=stack, client=client)
+        one.configure(QUICK)
+        one.run_cycle()
+        yield one
     shutil.rmtree(home)
 
 
