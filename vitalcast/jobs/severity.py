@@ -120,7 +120,8 @@ def _row(read: Read, hour: datetime, current: Current, now: Severity, ahead: Out
         patient_id=read.patient.patient_id, cutoff=hour, band=now.band,
         rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0),
         current=current_json(now, current, hour), outlook=outlook_json(ahead, now),
-        protocol=protocol_json(_protocol(read, hour, usual)))
+        protocol=not_assessed_json(now.reason) if now.reason
+        else protocol_json(_protocol(read, hour, usual)))
 
 
 def usual_values(hours: FloatArray) -> FloatArray:
@@ -263,10 +264,18 @@ def outlook_json(ahead: Outlook | None, now: Severity) -> Json:
     }
 
 
+def not_assessed_json(reason: str) -> Json:
+    """No table: the protocol's limits are those of adults, as those of NEWS2 are."""
+    protocol = protocols.load(protocols.DEFAULT_PROTOCOL)
+    return {"name": protocol.title, "id": protocol.name, "version": protocol.version,
+            "source": protocol.source, "reason": reason, "days": [], "rows": [], "verdicts": [],
+            "explanations": []}
+
+
 def protocol_json(report: protocols.Report) -> Json:
     """The protocol's table as it is printed."""
     return {
-        "name": report.title, "id": report.protocol, "version": report.version,
+        "reason": None, "name": report.title, "id": report.protocol, "version": report.version,
         "source": report.source, "days": list(report.dates),
         "rows": [
             {"id": row.id, "label": row.label, "unit": row.unit,

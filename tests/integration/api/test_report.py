@@ -22,3 +22,11 @@ def test_the_strip_stands_on_the_highest_band(browser: Browser) -> None:
         tops = [top for _, top, _ in hour]
         assert tops == sorted(tops, reverse=True)
         assert abs(tops[0] + hour[0][2] - FOOT) < 0.1
+
+
+def test_whom_the_score_does_not_fit_the_protocol_does_not_judge(browser: Browser) -> None:
+    """Its limits are those of adults outside pregnancy, too."""
+    page = browser("doctor").get("/patients/mother").text
+    card = page.partition('<h2 id="protocol">')[2].partition("</section>")[0]
+    assert "Not assessed" in card and "pregnancy" in card
+    assert "<table" not in card
