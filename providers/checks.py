@@ -32,6 +32,9 @@ body's, made by the thermometer."""
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 
+MOST_OFFSET_S = 18 * 3600
+"""As java.time has it; clocks show -12 to +14 hours."""
+
 _LONGEST_INT = 18
 _WORD = re.compile(r"[a-z]+")
 _INT64_TEXT = re.compile(r"-?[0-9]{1,18}")
@@ -84,14 +87,14 @@ def object_at(holder: object, key: str) -> dict[str, Any]:
 
 def text_or_none(value: object) -> str | None:
     """The text, None when it is empty, absent or something else (descriptive members only)."""
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value and "\0" not in value else None
 
 
 def text_at(holder: Mapping[str, Any], key: str) -> str | None:
     """The text under `key`, None when it is empty, null or absent. OddError for anything else:
     what a reading's key or meaning hangs on must not be lost by a changed type."""
     value = holder.get(key)
-    if value is None or isinstance(value, str):
+    if value is None or (isinstance(value, str) and "\0" not in value):
         return value or None
     raise OddError(f"{key} is not text")
 
@@ -189,7 +192,14 @@ def at_epoch_key(text: str) -> datetime:
 @lru_cache(maxsize=256)
 def _offset_s(text: str) -> int | None:
     match = _OFFSET.fullmatch(text)
-    return int(match[1]) if match else None
+    return near_utc(int(match[1])) if match else None
+
+
+def near_utc(offset_s: int) -> int:
+    """An offset from UTC in seconds, itself. Raises OddError for one that no clock shows."""
+    if abs(offset_s) > MOST_OFFSET_S:
+        raise OddError("the offset from UTC is of no place on earth")
+    return offset_s
 
 
 def offset_s(text: object) -> int | None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from clinical.vitals import Vital
-from providers.checks import OddError, at_epoch, day_of, number, plausible, text_at
+from providers.checks import OddError, at_epoch, day_of, near_utc, number, plausible, text_at
 from providers.imports.reading import (
     FileRefused,
     Item,
@@ -196,7 +196,7 @@ def _offset(record: dict[str, Any], name: str) -> int | None:
     value = record.get(name)
     if value is not None and type(value) is not int:
         raise OddError(f"{name} is not in whole seconds")
-    return value
+    return None if value is None else near_utc(value)
 
 
 def _id(record: dict[str, Any]) -> str | None:

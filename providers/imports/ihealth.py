@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from clinical.vitals import Vital
-from providers.checks import OddError, at_epoch, number, plausible, text_or_none
+from providers.checks import OddError, at_epoch, near_utc, number, plausible, text_or_none
 from providers.imports.reading import (
     FileRefused,
     Item,
@@ -90,5 +90,5 @@ def _time(record: dict[str, Any]) -> tuple[datetime, int]:
     if match is None:
         raise OddError("TimeZone is not an offset")
     sign = -1 if match[1] == "-" else 1
-    offset_s = sign * (int(match[2]) * 3600 + int(match[3]) * 60)
+    offset_s = near_utc(sign * (int(match[2]) * 3600 + int(match[3]) * 60))
     return at_epoch(record.get("MDate")) - timedelta(seconds=offset_s), offset_s

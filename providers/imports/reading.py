@@ -12,7 +12,7 @@ import orjson
 from msgspec.structs import replace
 
 from clinical.vitals import Vital
-from providers.checks import OddError, in_order, in_our_time, number, plausible
+from providers.checks import OddError, in_order, in_our_time, near_utc, number, plausible
 from providers.observation import (
     Context,
     Granularity,
@@ -149,7 +149,7 @@ def zoned(text: Any) -> tuple[datetime, int]:
         offset = moment.utcoffset()
         if offset is None:
             raise OddError("time without a zone")
-        return in_our_time(moment).astimezone(UTC), _seconds(offset)
+        return in_our_time(moment).astimezone(UTC), near_utc(_seconds(offset))
     except (TypeError, OverflowError):
         raise OddError("the time is not readable") from None
     except ValueError as error:

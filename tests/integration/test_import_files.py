@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -223,6 +225,68 @@ def test_a_date_of_birth_that_is_not_the_patients_is_refused(
     assert "date of birth" in str(result.exception)
     assert not dump(engine)["observations"]
     assert run("apple-health", export("1970-02-03"), "--patient", "p1").exit_code == 0
+
+
+def test_whatever_is_refused_is_told_as_json(
+        run: Run, engine: Engine, shared: Path, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    file = str(shared / "fixtures" / "garmin" / "push_dailies.json")
+    assert run("garmin", file, "--patient", "p1").exit_code == 0
+    nul = tmp_path / "nul.json"
+    nul.write_text('{"bloodPressures": [{"userId": "g\\u0000x"}]}')
+    before = dump(engine)
+
+    def refused(*words: str) -> str:
+        result = run(*words, "--json")
+        assert result.exit_code != 0
+        told = json.loads(result.stdout)
+        assert told["observations"] == []
+        assert [one["record"] for one in told["refused"]] == ["file"]
+        return str(told["refused"][0]["reason"])
+
+    assert "there is no patient" in refused("garmin", file, "--patient", "p9")
+    assert "another patient's" in refused("garmin", file, "--patient", "p2")
+    assert "cannot be read" in refused("garmin", f"{file}.gone", "--patient", "p1")
+    assert "cannot be read" in refused("garmin", str(tmp_path), "--patient", "p1")
+    assert "no zone" in refused("garmin", file, "--patient", "p1", "--timezone", "Mars")
+    assert "no format" in refused("garmins", file, "--patient", "p1")
+    assert "userId" in refused("garmin", str(nul), "--patient", "p1")
+    assert dump(engine) == before
+    monkeypatch.setenv("VITALCAST_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    assert "does not answer" in refused("garmin", file, "--patient", "p1")
+
+
+def test_a_refusal_ends_with_2_and_a_pipe_is_read(shared: Path) -> None:
+    command = [sys.executable, "-c", "from vitalcast.cli import main; main()", "import", "garmin",
+               "/dev/stdin", "--patient", "nobody", "--dry-run", "--json"]
+    payload = (shared / "fixtures" / "garmin" / "push_dailies.json").read_bytes()
+    for data, code, readings in ((payload, 0, 5), (b"[]", 2, 0)):
+        ended = subprocess.run(command, input=data, capture_output=True, check=False)
+        assert ended.returncode == code
+        assert len(json.loads(ended.stdout)["observations"]) == readings
+
+
+def test_a_dry_run_refuses_what_the_import_refuses(run: Run, shared: Path, tmp_path: Path) -> None:
+    one = json.loads((shared / "fixtures" / "fhir" / "heart_rate.json").read_bytes())
+    entries = [{"resource": one | {"id": name, "subject": {"reference": f"Patient/{name}"}}}
+               for name in ("A", "B")]
+    file = tmp_path / "two.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
+    for extra in ((), ("--dry-run",)):
+        result = run("fhir", str(file), "--patient", "p1", "--json", *extra)
+        assert result.exit_code != 0
+        assert "several people" in json.loads(result.stdout)["refused"][0]["reason"]
+
+
+def test_an_offset_of_no_place_is_refused_before_the_database(tmp_path: Path) -> None:
+    file = tmp_path / "offset.json"
+    file.write_text(json.dumps({"bloodPressures": [{
+        "userId": "u", "systolic": 120, "diastolic": 80, "measurementTimeInSeconds": 1781643600,
+        "measurementTimeOffsetInSeconds": 99999999999999}]}))
+    told = json.loads(CliRunner().invoke(app, [
+        "import", "garmin", str(file), "--patient", "p1", "--dry-run", "--json"]).stdout)
+    assert told["observations"] == []
+    assert [one["record"] for one in told["refused"]] == ["bloodPressures[0]"]
 
 
 def test_a_new_patient_is_added_with_the_readings_or_not_at_all(

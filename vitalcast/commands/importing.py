@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfileobj
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, TemporaryFile
 from typing import IO, Annotated, Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,11 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from clinical.vitals import SPECS
-from providers.imports import FORMATS, FileRefused, Format, Item
+from providers.imports import FORMATS, FileRefused, Format
 from providers.observation import Observation, Refusal
+from registry.database import RegistryError
 from vitalcast.commands.cycle import open_here
+from vitalcast.embedded import EmbeddedPostgresError
 from vitalcast.errors import UserError
-from vitalcast.jobs.importing import Import, import_readings
+from vitalcast.jobs.importing import Import, Owners, import_readings
 
 JsonObject = dict[str, Any]
 
@@ -48,20 +50,25 @@ def import_file(
     Example: vitalcast import apple-health export.zip --patient p-17 --dry-run
 
     The same file twice changes nothing. Exit code 0: the file was read (possibly nothing to
-    store); 2: the file is refused as a whole, and nothing of it is stored.
+    store); 2: nothing of it is stored. With --json the reason is then printed as JSON, too.
     """
-    chosen, zone = _format(name), _zone(timezone)
-    with _opened(file) as opened:
-        if dry_run:
-            _dry_run(file, _Reading(opened, chosen, zone), as_json=as_json)
-            return
-        asked = Import(name=name, format=chosen, file=opened, zone=zone, patient_id=patient,
-                       new_patient=new_patient)
-        with open_here() as system:
-            try:
+    try:
+        chosen, zone = _format(name), _zone(timezone)
+        with _opened(file) as opened:
+            if dry_run:
+                _dry_run(_Reading(opened, chosen, zone), as_json=as_json)
+                return
+            asked = Import(name=name, format=chosen, file=opened, zone=zone, patient_id=patient,
+                           new_patient=new_patient)
+            with open_here() as system:
                 figures = import_readings(system, asked)
-            except FileRefused as refusal:
-                raise _refused(file, refusal, as_json=as_json) from None
+    except (FileRefused, UserError, RegistryError, EmbeddedPostgresError) as error:
+        if as_json:
+            _print_json({"observations": [],
+                         "refused": [{"record": "file", "reason": str(error)}]})
+        if not isinstance(error, FileRefused):
+            raise
+        raise UserError(f"{file} is refused: {error}. Nothing of it is stored.") from None
     if as_json:
         _print_json(figures)
     else:
@@ -70,34 +77,28 @@ def import_file(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A file that can be read again: each time, items come as a stream in flat memory."""
+    """A file that can be read again: each time, items come as a stream in flat memory.
+
+    WrongPatient where it is of several people.
+    """
 
     file: BinaryIO
     format: Format
     zone: ZoneInfo | None
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Observation | Refusal]:
         self.file.seek(0)
-        return self.format.read(self.file, self.zone)
+        return Owners().passed(self.format.read(self.file, self.zone))
 
 
-def _dry_run(file: Path, items: Iterable[Item], *, as_json: bool) -> None:
-    try:
-        if as_json:
-            _stream_json(items)
-        else:
-            Console().print(_table(items))
-    except FileRefused as refusal:
-        raise _refused(file, refusal, as_json=as_json) from None
-
-
-def _refused(file: Path, refusal: FileRefused, *, as_json: bool) -> UserError:
+def _dry_run(items: Iterable[Observation | Refusal], *, as_json: bool) -> None:
     if as_json:
-        _print_json({"observations": [], "refused": [{"record": "file", "reason": str(refusal)}]})
-    return UserError(f"{file} is refused: {refusal}. Nothing of it is stored.")
+        _stream_json(items)
+    else:
+        Console().print(_table(items))
 
 
-def _stream_json(items: Iterable[Item]) -> None:
+def _stream_json(items: Iterable[Observation | Refusal]) -> None:
     """Print what a file holds while it is read, once a first reading has refused nothing of it."""
     with SpooledTemporaryFile(max_size=_SPOOLED_BYTES) as refused:
         _write_list(refused, ({"record": one.record, "reason": one.reason} for one in items
@@ -139,7 +140,7 @@ def observation_json(one: Observation) -> JsonObject:
     }
 
 
-def _table(items: Iterable[Item]) -> Table:
+def _table(items: Iterable[Observation | Refusal]) -> Table:
     """The first readings and refusals, and how many there are."""
     table = Table("vital", "value", "from (UTC)", "granularity", "context")
     counts: Counter[type] = Counter()
@@ -150,7 +151,7 @@ def _table(items: Iterable[Item]) -> Table:
             continue
         if isinstance(one, Observation):
             table.add_row(*_row(one))
-        elif isinstance(one, Refusal):
+        else:
             refused.append(one)
     if counts[Observation] > _SHOWN:
         table.add_row("…", f"{counts[Observation] - _SHOWN} more", "", "", "")
@@ -168,11 +169,19 @@ def _row(one: Observation) -> tuple[str, ...]:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[BinaryIO]:
+    """The file; what comes through a pipe is kept, for it is read twice."""
     try:
-        with file.open("rb") as opened:
-            yield opened
+        opened = file.open("rb")
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}): name a file") from error
+    with opened:
+        if opened.seekable():
+            yield opened
+            return
+        with TemporaryFile() as kept:
+            copyfileobj(opened, kept)
+            kept.seek(0)
+            yield kept
 
 
 def _format(name: str) -> Any:

@@ -53,7 +53,7 @@ class Import:
 
 
 @dataclass(slots=True)
-class _Owners:
+class Owners:
     """Whose the file says it is, noted while its readings go by."""
 
     users: set[str] = field(default_factory=set)
@@ -101,7 +101,7 @@ def _store(conn: Connection, asked: Import, source: SourceFile, hour: datetime) 
         add_patient(conn, asked.patient_id)
     connection_id = open_file_connection(conn, asked.patient_id, source.provider)
     save_source(conn, source)
-    owners = _Owners()
+    owners = Owners()
     spans: Spans = {}
     asked.file.seek(0)
     saved, refused = save_items(
