@@ -187,7 +187,7 @@ def test_refused_records_of_a_push_are_held(place: Installation) -> None:
     assert (one.provider, one.resource, one.kind, one.records) == (
         "garmin", "webhook", "records", 1)
     assert show(place.system, one.entry_id).refused == [
-        ("*.timeOffsetEpochToBreaths[1]", "the value is not a number")]
+        ("allDayRespiration[0].timeOffsetEpochToBreaths[1]", "the value is not a number")]
     assert replay(place.system, by="op")["unchanged"] == 1
     assert readings(place) == before
 
