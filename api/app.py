@@ -33,11 +33,13 @@ from api.routes import (
     webhooks,
 )
 from api.security import Logins, Tokens
+from api.sessions import SignIns
 from api.settings import ApiSettings
 from api.throttle import LoginThrottle
 from registry.metrics import Metrics
 from registry.people import People
 from registry.reading import open_reading
+from registry.sessions import Sessions
 from registry.webhooks import Inbox
 from vitalcast.errors import UserError
 from vitalcast.linking import Linking
@@ -74,6 +76,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.metrics = ServerMetrics(app.state.figures)
     app.state.tokens = Tokens(secret=settings.secret_key, minutes=settings.token_minutes,
                               clock=settings.clock)
+    app.state.sessions = Sessions(settings.database_url)
+    app.state.sign_ins = SignIns(app.state.tokens, app.state.sessions)
     app.state.logins = Logins(reading, throttle)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(CountRequests, metrics=app.state.metrics)
@@ -105,6 +109,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.reading.close()
     app.state.people.close()
+    app.state.sessions.close()
     app.state.inbox.close()
     app.state.linking.close()
     app.state.figures.close()

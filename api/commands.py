@@ -4,9 +4,11 @@ They join the command line by the entry points `vitalcast.commands`, each a func
 """
 
 import ipaddress
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -113,7 +115,7 @@ def give_care(name: str, patients: Patients) -> None:
 
 @users.command("password")
 def change_password(name: str, password_stdin: PasswordStdin = False) -> None:
-    """Give a login another password.
+    """Give a login another password; its sessions end.
 
     Example: vitalcast user password miller
     """
@@ -122,6 +124,36 @@ def change_password(name: str, password_stdin: PasswordStdin = False) -> None:
         if not people.set_password(name, password):
             raise UserError(f"there is no login '{name}': add it with `vitalcast user add`")
     typer.echo(f"password of {name} changed")
+
+
+@users.command("remove")
+def remove_user(name: str) -> None:
+    """End a login, its sessions too; what it entered about patients stays.
+
+    Example: vitalcast user remove miller
+    """
+    with _people() as people:
+        if not people.remove_user(name):
+            raise UserError(f"there is no login '{name}': `vitalcast user list` shows them")
+    typer.echo(f"{name} removed")
+
+
+@users.command("list")
+def list_users(
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
+) -> None:
+    """Every login, its role and how many patients it cares for.
+
+    Example: vitalcast user list --json
+    """
+    with _people() as people:
+        found = people.users()
+    if as_json:
+        typer.echo(json.dumps(found, default=datetime.isoformat))
+        return
+    for user in found:
+        cares = f"  {user['patients']} patients in care" if user["role"] == "doctor" else ""
+        typer.echo(f"{user['role']:9} {user['username']}{cares}")
 
 
 def is_loopback(host: str) -> bool:

@@ -1,16 +1,17 @@
-"""Logins: passwords to short-lived tokens, tokens to principals, roles to what they may do.
+"""Logins: passwords to short-lived tokens, tokens to sessions, roles to what they may do.
 
 The API takes the token as a bearer, the pages as a cookie that scripts cannot read; neither takes
 the other's, so that no foreign page can make a browser use the API.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import jwt
 from fastapi import Depends, Request
@@ -43,10 +44,11 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is signed in."""
+    """Who is signed in. The login's `version` is another one once its password is."""
 
     username: str
     role: Role
+    version: int = 0
 
     @property
     def access(self) -> Access:
@@ -54,8 +56,17 @@ class Principal:
         return Access(username=self.username)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a token says: who signed in, which session it is, until when (seconds of the epoch)."""
+
+    principal: Principal
+    session_id: str
+    expires: float
+
+
 class Tokens:
-    """Signs and reads login tokens (JWT, HS256)."""
+    """Signs and reads login tokens (JWT, HS256). Whether the session was ended: `api.sessions`."""
 
     def __init__(self, *, secret: str, minutes: int, clock: Callable[[], datetime]) -> None:
         self._secret = secret.encode()
@@ -73,27 +84,30 @@ class Tokens:
         """A token for `principal` that expires by itself."""
         now = self._clock()
         claims = {
-            "sub": principal.username, "role": principal.role.value,
+            "sub": principal.username, "role": principal.role.value, "ver": principal.version,
+            "jti": uuid4().hex,
             "iat": int(now.timestamp()), "exp": int((now + self._life).timestamp()),
         }
         return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
 
-    def read(self, token: str | None) -> Principal:
-        """Who the token names. NotSignedInError when it is missing, forged or has expired."""
-        principal, expires = self._verified(token or "")
-        if expires <= self._clock().timestamp():
+    def read(self, token: str | None) -> Session:
+        """What the token says. NotSignedInError when it is missing, forged or has expired."""
+        session = self._verified(token or "")
+        if session.expires <= self._clock().timestamp():
             raise NotSignedInError
-        return principal
+        return session
 
-    def _verify(self, token: str) -> tuple[Principal, float]:
-        """What a token of ours says, and until when."""
+    def _verify(self, token: str) -> Session:
         try:
             claims = jwt.decode(
                 token, self._secret, algorithms=[ALGORITHM],
-                options={"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False},
+                options={"require": ["sub", "exp", "jti"], "verify_exp": False,
+                         "verify_iat": False},
             )
-            principal = Principal(username=claims["sub"], role=Role(claims["role"]))
-            return principal, float(claims["exp"])
+            principal = Principal(username=claims["sub"], role=Role(claims["role"]),
+                                  version=int(claims["ver"]))
+            return Session(principal=principal, session_id=claims["jti"],
+                           expires=float(claims["exp"]))
         except (jwt.InvalidTokenError, KeyError, ValueError, TypeError) as error:
             raise NotSignedInError from error
 
@@ -114,7 +128,14 @@ class Logins:
             self._throttle.failed(*keys)
             raise WrongLoginError
         self._throttle.passed(*keys)
-        return Principal(username=user.username, role=Role(user.role))
+        return Principal(username=user.username, role=Role(user.role),
+                         version=user.session_version)
+
+
+async def signed_in(request: Request, token: str | None) -> Principal:
+    """Who the token names, as long as the session stands. NotSignedInError."""
+    read: Callable[[str | None], Awaitable[Principal]] = request.app.state.sign_ins.read
+    return await read(token)
 
 
 class Bearer(OAuth2PasswordBearer):
@@ -128,8 +149,7 @@ class Bearer(OAuth2PasswordBearer):
 
     async def __call__(self, request: Request) -> Principal:  # type: ignore[override]
         """NotSignedInError or NotAllowedError. Asynchronous to stay off the thread pool."""
-        tokens: Tokens = request.app.state.tokens
-        principal = tokens.read(await super().__call__(request))
+        principal = await signed_in(request, await super().__call__(request))
         if principal.role not in self._roles:
             raise NotAllowedError(self._refusal)
         return principal
@@ -159,8 +179,7 @@ async def linker(request: Request) -> Login:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         token = request.cookies.get(COOKIE, "")
-    tokens: Tokens = request.app.state.tokens
-    principal = tokens.read(token)
+    principal = await signed_in(request, token)
     if principal.role is Role.SERVICE:
         raise NotAllowedError(NOT_A_LINKER)
     return Login(username=principal.username, token=token)
@@ -168,8 +187,7 @@ async def linker(request: Request) -> Login:
 
 async def page_linker(request: Request) -> Principal:
     """Who sees a patient's links on a page, by cookie: doctors and operators."""
-    tokens: Tokens = request.app.state.tokens
-    principal = tokens.read(request.cookies.get(COOKIE))
+    principal = await signed_in(request, request.cookies.get(COOKIE))
     if principal.role is Role.SERVICE:
         raise NotAllowedError(NOT_A_LINKER)
     return principal
@@ -177,8 +195,7 @@ async def page_linker(request: Request) -> Principal:
 
 async def page_reader(request: Request) -> Principal:
     """The reader of the pages, by cookie."""
-    tokens: Tokens = request.app.state.tokens
-    principal = tokens.read(request.cookies.get(COOKIE))
+    principal = await signed_in(request, request.cookies.get(COOKIE))
     if principal.role is Role.OPERATOR:
         raise NotAllowedError(NOT_A_READER)
     return principal
@@ -194,8 +211,7 @@ async def page_doctor(request: Request) -> Principal:
 
 async def page_operator(request: Request) -> Principal:
     """The operator of the pages, by cookie."""
-    tokens: Tokens = request.app.state.tokens
-    principal = tokens.read(request.cookies.get(COOKIE))
+    principal = await signed_in(request, request.cookies.get(COOKIE))
     if principal.role is not Role.OPERATOR:
         raise NotAllowedError("cycles are for operators: sign in as one")
     return principal

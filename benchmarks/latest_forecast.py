@@ -27,12 +27,12 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import requests
 from fastapi import FastAPI
 from sqlalchemy import text
 
 from api.app import create_app, from_environment
-from api.security import Principal, Role, Tokens
-from api.settings import ApiSettings, utc_now
+from api.settings import ApiSettings
 from benchmarks.common import median_ratio, scratch_database, side_by_side
 from registry.database import Connection, open_engine, transaction
 from registry.forecasts import ForecastRow, save_forecasts
@@ -47,9 +47,11 @@ LATEST = datetime(2026, 11, 20, 14, tzinfo=UTC)
 HORIZON = 24
 VITAL = "heart_rate"
 DOCTOR = "doctor"
+PASSWORD = "correct horse battery staple"
 SECRET = "a secret of this benchmark alone, in no use elsewhere"
 MEMBERS = ("arima", "ets", "theta", "tbats", "profile", "revert", "seasonal_naive")
 WEIGHTS = dict.fromkeys(("1", "2-6", "7-12", "13-24"), 1 / len(MEMBERS))
+SIDES = ("empty", "latest", "asking")
 OK = b"HTTP/1.1 200 "
 
 
@@ -86,7 +88,7 @@ def fill(url: str, patients: Sequence[str]) -> None:
         conn.execute(text("ANALYZE"))
     engine.dispose()
     people = People(url)
-    people.add_user(DOCTOR, "correct horse battery staple", "doctor", None)
+    people.add_user(DOCTOR, PASSWORD, "doctor", None)
     people.close()
 
 
@@ -114,10 +116,11 @@ def _forecast(patient: str, document_id: str, cutoff: datetime) -> ForecastRow:
         absent={"hour_of_day": "switched off for this vital"})
 
 
-def token() -> bytes:
-    """The doctor's login token."""
-    tokens = Tokens(secret=SECRET, minutes=60, clock=utc_now)
-    return tokens.issue(Principal(username=DOCTOR, role=Role.DOCTOR)).encode()
+def token(port: int) -> bytes:
+    """The doctor's login token, of the API at `port`."""
+    answer = requests.post(f"http://127.0.0.1:{port}/v1/token", timeout=TIMEOUT_S,
+                           data={"username": DOCTOR, "password": PASSWORD})
+    return str(answer.json()["access_token"]).encode()
 
 
 def request_for(path: str, bearer: bytes) -> bytes:
@@ -184,13 +187,15 @@ def serve(supervisor: Supervisor, side: str, url: str) -> int:
 def figures(patients: int, requests: int, rounds: int) -> dict[str, float]:
     """Rates of the three sides, and the ratios to the empty route."""
     names = [f"p{number:04d}" for number in range(patients)]
-    bearer = token()
-    forecasts = [request_for(f"/v1/patients/{name}/forecasts/{VITAL}", bearer) for name in names]
-    asked = {"empty": [request_for("/empty", bearer)], "latest": forecasts, "asking": forecasts}
     with (scratch_database() as url, tempfile.TemporaryDirectory() as logs,
           Supervisor(Path(logs)) as supervisor):
         fill(url, names)
-        ports = {side: serve(supervisor, side, url) for side in asked}
+        ports = {side: serve(supervisor, side, url) for side in SIDES}
+        bearer = token(ports["latest"])
+        forecasts = [request_for(f"/v1/patients/{name}/forecasts/{VITAL}", bearer)
+                     for name in names]
+        asked = {"empty": [request_for("/empty", bearer)],
+                 "latest": forecasts, "asking": forecasts}
         rates = side_by_side(
             {side: partial(request_rate, ports[side], asked[side], requests) for side in asked},
             rounds)

@@ -9,6 +9,7 @@ and the errors of `registry.reading` and `registry.database`.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import create_engine, text
 
@@ -63,10 +64,21 @@ class People:
             return _give_care(connection, username, patients)
 
     def set_password(self, username: str, password: str) -> bool:
-        """Replace a login's password; False when there is no such login."""
+        """Replace a login's password and end its sessions; False when there is no such login."""
         values = {"username": username, "password_hash": hash_password(password)}
         with transaction(self._engine) as connection:
             return bool(connection.execute(text(sql.SET_PASSWORD), values).rowcount)
+
+    def remove_user(self, username: str) -> bool:
+        """End a login and its sessions; what it entered stays. False when there is none."""
+        with transaction(self._engine) as connection:
+            return bool(connection.execute(
+                text(sql.REMOVE_USER), {"username": username}).rowcount)
+
+    def users(self) -> list[dict[str, Any]]:
+        """Every login: name, role, number of patients in care, when it was made."""
+        with transaction(self._engine) as connection:
+            return [dict(row) for row in connection.execute(text(sql.USERS)).mappings()]
 
     def give_care(self, username: str, patients: Sequence[str] | None) -> tuple[str, ...]:
         """Put patients, or with None all there are now, into a doctor's care; returns the list."""

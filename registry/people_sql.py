@@ -2,14 +2,24 @@
 
 from registry.reading_sql import MAY_SEE
 
-__all__ = ["ADD_USER", "GIVE_CARE", "IS_DOCTOR", "KNOWN", "MAY_SEE", "RECORD", "SET_PASSWORD",
-           "SET_SCALE"]
+__all__ = ["ADD_USER", "GIVE_CARE", "IS_DOCTOR", "KNOWN", "MAY_SEE", "RECORD", "REMOVE_USER",
+           "SET_PASSWORD", "SET_SCALE", "USERS"]
 
+# A version of its own: no session of a removed login of that name comes to life again.
 ADD_USER = """
-INSERT INTO users (username, password_hash, role) VALUES (:username, :password_hash, :role)
+INSERT INTO users (username, password_hash, role, session_version)
+VALUES (:username, :password_hash, :role, CAST(random() * 1e9 AS integer))
 ON CONFLICT DO NOTHING RETURNING 1"""
 
-SET_PASSWORD = "UPDATE users SET password_hash = :password_hash WHERE username = :username"
+SET_PASSWORD = """
+UPDATE users SET password_hash = :password_hash, session_version = session_version + 1
+WHERE username = :username"""
+
+REMOVE_USER = "DELETE FROM users WHERE username = :username"
+
+USERS = """
+SELECT u.username, u.role, count(c.patient_id) AS patients, u.created_at
+FROM users u LEFT JOIN care c USING (username) GROUP BY u.username ORDER BY u.role, u.username"""
 
 IS_DOCTOR = "SELECT 1 FROM users WHERE username = :username AND role = 'doctor'"
 

@@ -30,7 +30,8 @@ def _held(level: int) -> str:
     return f"CAST(sum(jsonb_array_length({held})) AS double precision) / sum(observed)"
 
 
-USER = "SELECT username, password_hash, role FROM users WHERE username = :username"
+USER = """
+SELECT username, password_hash, role, session_version FROM users WHERE username = :username"""
 
 _PATIENT = f"""
 SELECT p.patient_id, p.spo2_scale, s.cutoff, s.band, s.rank,

@@ -26,6 +26,7 @@ class User:
     username: str
     password_hash: str
     role: str
+    session_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

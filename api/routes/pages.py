@@ -27,6 +27,7 @@ from api.security import (
     own_form,
     page_doctor,
 )
+from api.sessions import SignIns
 from api.settings import ApiSettings
 from registry.people import EntryExists, People
 from registry.reading import Reading
@@ -63,8 +64,10 @@ def login(
 
 
 @router.post("/logout", dependencies=[Depends(own_form)])
-async def logout(request: Request) -> Response:
-    """Forget the cookie."""
+def logout(request: Request) -> Response:
+    """End the session and forget the cookie."""
+    sign_ins: SignIns = request.app.state.sign_ins
+    sign_ins.end(request.cookies.get(COOKIE))
     answer = RedirectResponse("/login", status_code=303)
     answer.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=_over_tls(request))
     return answer

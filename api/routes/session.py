@@ -7,7 +7,8 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from api.answers import Answer
 from api.schemas import MeOut, TokenOut
-from api.security import Logins, SignedIn, Tokens
+from api.security import Bearer, Logins, SignedIn, Tokens
+from api.sessions import SignIns
 
 router = APIRouter(prefix="/v1", tags=["session"])
 
@@ -28,6 +29,13 @@ def token(request: Request, form: Annotated[OAuth2PasswordRequestForm, Depends()
 async def me(principal: SignedIn) -> Answer:
     """Who is signed in, and with which role."""
     return Answer({"username": principal.username, "role": principal.role.value})
+
+
+@router.delete("/token", status_code=204, dependencies=[Depends(Bearer())])
+def end(request: Request) -> None:
+    """Sign out: this token opens nothing any more."""
+    sign_ins: SignIns = request.app.state.sign_ins
+    sign_ins.end(request.headers["authorization"].split()[1])
 
 
 def address_of(request: Request) -> str:

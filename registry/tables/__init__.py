@@ -17,7 +17,7 @@ from registry.tables.models import (
     series_statistics,
 )
 from registry.tables.operation import runs
-from registry.tables.people import care, clinical_entries, patients, users
+from registry.tables.people import care, clinical_entries, ended_sessions, patients, users
 from registry.tables.quality import profiles, quality_flags, quality_reports
 from registry.tables.quarantine import quarantine
 from registry.tables.readings import (
@@ -59,6 +59,7 @@ __all__ = [
     "drift_cohorts",
     "drift_events",
     "drift_figures",
+    "ended_sessions",
     "evaluations",
     "event_keys",
     "event_sinks",

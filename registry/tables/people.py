@@ -29,6 +29,15 @@ users = Table(
     Column("password_hash", Text, nullable=False),
     Column("role", Text, nullable=False, comment="doctor, operator or service"),
     Column("created_at", UTCTime, nullable=False, server_default=NOW),
+    Column("session_version", Integer, nullable=False, server_default="0",
+           comment="another password makes another one, which ends every older session"),
+)
+
+ended_sessions = Table(
+    "ended_sessions", metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("expires_at", UTCTime, nullable=False),
+    comment="signed out of, until the token itself has expired",
 )
 
 care = Table(

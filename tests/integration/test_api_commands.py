@@ -1,6 +1,7 @@
 """`vitalcast user` and `vitalcast report` on a real database."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_a_new_doctor_sees_the_patients_named(database_url: str) -> None:
     assert verify_password(NEW_PASSWORD, stored_password(database_url, "miller"))
     commands.give_care("miller", patients="all")
     assert listed(database_url, "miller") == sorted(PATIENTS)
+
+
+def test_logins_are_listed_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.add_user("miller", role="doctor", patients="ill, well", password_stdin=True)
+    capsys.readouterr()
+    commands.list_users(as_json=True)
+    (listed,) = [user for user in json.loads(capsys.readouterr().out)
+                 if user["username"] == "miller"]
+    assert (listed["role"], listed["patients"]) == ("doctor", 2)
+    commands.remove_user("miller")
+    with pytest.raises(UserError, match="vitalcast user list"):
+        commands.remove_user("miller")
+    capsys.readouterr()
+    commands.list_users()
+    assert "miller" not in capsys.readouterr().out
 
 
 def test_a_report_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from api.app import create_app
-from api.security import Principal, Role, Tokens
+from api.security import Logins, Tokens
 from providers.observation import Provider
 from providers.sandbox.cohort import PROFILES
 from providers.sandbox.cohort import Patient as Wearer
@@ -223,7 +223,8 @@ def people(system: System) -> None:
 
 def token(app: FastAPI) -> str:
     tokens: Tokens = app.state.tokens
-    return tokens.issue(Principal(username="doctor", role=Role.DOCTOR))
+    logins: Logins = app.state.logins
+    return tokens.issue(logins.sign_in("doctor", f"password {SECRET}", "127.0.0.1"))
 
 
 def imports(life: Life, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

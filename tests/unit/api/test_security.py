@@ -13,7 +13,8 @@ from api.settings import ApiSettings
 
 SECRET = "s" * 40
 START = datetime(2026, 11, 20, tzinfo=UTC)
-DOCTOR = Principal(username="miller", role=Role.DOCTOR)
+DOCTOR = Principal(username="miller", role=Role.DOCTOR, version=3)
+CLAIMS = {"sub": "miller", "role": "doctor", "exp": 4102444800, "jti": "x", "ver": 0}
 
 
 class Clock:
@@ -32,7 +33,18 @@ def tokens(secret: str = SECRET, clock: Clock | None = None) -> Tokens:
 
 def test_a_token_is_read_back_as_its_principal() -> None:
     ours = tokens()
-    assert ours.read(ours.issue(DOCTOR)) == DOCTOR
+    assert ours.read(ours.issue(DOCTOR)).principal == DOCTOR
+
+
+def test_every_token_is_a_session_of_its_own() -> None:
+    ours = tokens()
+    one, other = (ours.read(ours.issue(DOCTOR)).session_id for _ in range(2))
+    assert one != other
+
+
+def test_our_own_claims_are_accepted() -> None:
+    token = jwt.encode(CLAIMS, SECRET, algorithm="HS256")
+    assert tokens().read(token).principal.username == "miller"
 
 
 def test_a_token_expires_even_after_it_was_read() -> None:
@@ -51,15 +63,14 @@ def test_another_secrets_token_is_refused() -> None:
 
 
 def test_an_unsigned_token_is_refused() -> None:
-    claims = {"sub": "miller", "role": "doctor", "exp": 4102444800}
     with pytest.raises(NotSignedInError):
-        tokens().read(jwt.encode(claims, "", algorithm="none"))
+        tokens().read(jwt.encode(CLAIMS, "", algorithm="none"))
 
 
 @pytest.mark.parametrize("claims", [
-    {"role": "doctor", "exp": 4102444800}, {"sub": "miller", "exp": 4102444800},
-    {"sub": "miller", "role": "doctor"}, {"sub": "miller", "role": "chief", "exp": 4102444800},
-    {"sub": "miller", "role": "doctor", "exp": "soon"},
+    {lacking: value for lacking, value in CLAIMS.items() if lacking != name} for name in CLAIMS
+] + [
+    CLAIMS | {"role": "chief"}, CLAIMS | {"exp": "soon"}, CLAIMS | {"ver": "x"},
 ])
 def test_a_token_that_lacks_a_claim_is_refused(claims: dict[str, object]) -> None:
     with pytest.raises(NotSignedInError):
