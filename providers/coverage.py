@@ -28,11 +28,7 @@ vendors tell them hours after waking (Google: noon of the next day)."""
 
 
 class State(IntEnum):
-    """Why an hour has a reading or none. Of several sources the lowest state speaks.
-
-    What is known of the patient goes before what is unknown, and what time mends by itself before
-    what somebody has to mend. `OK` and `KEPT_OUT` are said by readings and go before every source.
-    """
+    """Why an hour has a reading or none; `OK` and `KEPT_OUT` are said by readings alone."""
 
     NOT_JUDGED = 0
     OK = 1
@@ -54,6 +50,16 @@ class State(IntEnum):
 
 
 STATES = tuple(State)[1:]
+
+_ORDER = (State.WORN_NO_READING, State.NOT_WORN, State.NOT_SYNCED, State.FETCH_FAILED,
+          State.FORMAT_DISCREPANCY, State.NOT_MEASURED, State.NOT_EXPECTED, State.NOT_ENTITLED,
+          State.UNSUPPORTED)
+"""Of several sources the first speaks: what shows how the patient was goes before readings that may
+still come, these before a source of which none was to come, and last what somebody has to mend."""
+
+_RANKS = np.zeros(len(State), dtype=np.int64)
+_RANKS[list(_ORDER)] = 2 * np.arange(len(_ORDER))
+_AWAITED = _RANKS[State.NOT_WORN] - 1
 MISSING = frozenset({State.NOT_WORN, State.NOT_SYNCED, State.FETCH_FAILED,
                      State.FORMAT_DISCREPANCY, State.NOT_ENTITLED, State.KEPT_OUT})
 """States in which a reading was to be expected and somebody may have to act."""
@@ -114,9 +120,12 @@ def classify(sources: Sources, arrived: StateArray, start_s: int,
     speakers = np.full(arrived.shape, -1, dtype=np.int64)
     hours_s = start_s + HOUR_S * np.arange(arrived.shape[1])
     told = _absent(sources, hours_s, now_s)
+    ranks = _ranks(sources, told, hours_s + HOUR_S)
+    best = np.full(arrived.shape, ranks.max(initial=0) + 1, dtype=np.int64)
     for chosen in _one_a_series(sources.series):
         rows = sources.series[chosen]
-        better = (told[chosen] < states[rows]) | (speakers[rows] < 0)
+        better = ranks[chosen] < best[rows]
+        best[rows] = np.where(better, ranks[chosen], best[rows])
         states[rows] = np.where(better, told[chosen], states[rows])
         speakers[rows] = np.where(better, chosen[:, None], speakers[rows])
     return np.where(arrived > 0, arrived, states), speakers
@@ -146,6 +155,18 @@ def _absent(of: Sources, hours_s: IntArray, now_s: int) -> StateArray:
         told = np.where(fits, np.uint8(state), told) if isinstance(state, State) \
             else np.where(fits, state, told)
     return told
+
+
+def _ranks(of: Sources, told: StateArray, ends_s: IntArray) -> IntArray:
+    """The lower, the sooner a source is heard, (L, n).
+
+    For a day after its last sync a device is expected to bring readings yet: that another one was
+    not worn does not go before it.
+    """
+    awaited = (told == State.NOT_SYNCED) & (of.how != place_of(Coverage.SPOT))[:, None] \
+        & (ends_s <= of.synced_until_s[:, None] + DAY_S)
+    found: IntArray = np.where(awaited, _AWAITED, _RANKS[told])
+    return found
 
 
 def _main_sleep(local_s: IntArray) -> BoolArray:

@@ -52,8 +52,21 @@ def final(local_s: int) -> int:
 
 
 def state(sources: Sequence[Source], arrived: State, hour: int, start_s: int, now_s: int) -> State:
-    """Of several sources the lowest state; nobody at all measures nothing."""
+    """Of several sources the one that is heard first; nobody at all measures nothing."""
     if arrived:
         return arrived
-    said = [said_by(source, hour, start_s, now_s) for source in sources]
-    return min(said, default=State.UNSUPPORTED)
+    said = [(heard(source, hour, start_s, now_s), said_by(source, hour, start_s, now_s))
+            for source in sources]
+    return min(said, default=(0, State.UNSUPPORTED))[1]
+
+
+def heard(source: Source, hour: int, start_s: int, now_s: int) -> int:
+    """The place in the order in which sources are heard."""
+    said = said_by(source, hour, start_s, now_s)
+    end = start_s + (hour + 1) * HOUR
+    if (said is State.NOT_SYNCED and source.how is not Coverage.SPOT
+            and end <= source.synced_until_s + DAY):
+        return 2
+    return {State.WORN_NO_READING: 1, State.NOT_WORN: 3, State.NOT_SYNCED: 4,
+            State.FETCH_FAILED: 5, State.FORMAT_DISCREPANCY: 6, State.NOT_MEASURED: 7,
+            State.NOT_EXPECTED: 8, State.NOT_ENTITLED: 9, State.UNSUPPORTED: 10}[said]

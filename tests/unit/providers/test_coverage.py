@@ -81,6 +81,32 @@ def test_every_hour_is_judged_as_the_oracle_does(
                 assert oracle.said_by(flat[speaker], hour, START_S, now_s) is expected
 
 
+def source(**known: object) -> oracle.Source:
+    given = {"how": Coverage.CONTINUOUS, "pushed": False, "read_from_s": NEVER_S,
+             "read_until_s": ALWAYS_S, "beyond": State.FETCH_FAILED, "synced_until_s": ALWAYS_S,
+             "offset_s": 0, "worn": [False] * HOURS, "asleep": [False] * HOURS}
+    return oracle.Source(**given | known)  # type: ignore[arg-type]
+
+
+def test_what_may_still_come_is_not_hidden_by_a_source_that_has_nothing_to_tell() -> None:
+    """A cuff of which nobody took a pulse knows nothing of a ring that cannot be read, nor does a
+    watch that was not worn of a ring that synced within the day; of a ring in a drawer it does."""
+    cuff, off = source(how=Coverage.SPOT), source()
+    nightly = source(how=Coverage.NIGHTLY)
+    failed = source(read_until_s=START_S)
+    ring, drawer = source(synced_until_s=START_S + 6 * HOUR_S), source(synced_until_s=NEVER_S)
+    arrived = np.zeros((1, HOURS), dtype=np.uint8)
+    for several, state in (
+            ([cuff, failed], State.FETCH_FAILED), ([nightly, failed], State.FETCH_FAILED),
+            ([cuff, drawer], State.NOT_SYNCED), ([off, ring], State.NOT_SYNCED),
+            ([off, drawer], State.NOT_WORN), ([off, failed], State.NOT_WORN),
+            ([cuff, source(read_until_s=START_S, beyond=State.NOT_ENTITLED)],
+             State.NOT_MEASURED)):
+        for order in (several, several[::-1]):
+            states, _ = classify(as_arrays([order]), arrived, START_S, START_S + HOURS * HOUR_S)
+            assert State(states[0, 20]) is state
+
+
 def test_no_source_and_no_series() -> None:
     states, speakers = classify(as_arrays([[]]), np.zeros((1, HOURS), dtype=np.uint8), START_S,
                                 START_S)
