@@ -190,6 +190,11 @@ def parse_steps(payload: Payload) -> Parsed:
                   figures={"worn": worn})
 
 
+# A quota may be told by HTTP 403 too, https://cloud.google.com/apis/design/errors.
+_TOO_MANY = frozenset({"RATE_LIMIT_EXCEEDED", "rateLimitExceeded", "userRateLimitExceeded",
+                       "quotaExceeded", "QUOTA_EXCEEDED"})
+
+
 def judge(status: int, document: Any) -> ProviderError | None:
     """The error that an answer tells of, also when it is an error in the shape of a success."""
     told = document.get("error") if isinstance(document, dict) else None
@@ -199,8 +204,8 @@ def judge(status: int, document: Any) -> ProviderError | None:
     status = code if type(code) is int and code != status and status == 200 else status
     if _reason(told) == "ACCOUNT_NOT_LINKED":
         return NotLinked()
-    if told.get("status") == "RESOURCE_EXHAUSTED":
-        return RateLimited("RESOURCE_EXHAUSTED, the quota is used up")
+    if told.get("status") == "RESOURCE_EXHAUSTED" or _reason(told) in _TOO_MANY:
+        return RateLimited("the quota is used up")
     return judge_status(status) or judge_status(500)
 
 
@@ -361,10 +366,11 @@ def _date(told: dict[str, Any]) -> date:
 
 
 def _reason(error: dict[str, Any]) -> str | None:
-    details = error.get("details")
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and "reason" in detail:
-            return text_or_none(detail["reason"])
+    """Of the first detail that has one; the older form of an error keeps them as `errors`."""
+    for details in (error.get("details"), error.get("errors")):
+        for detail in details if isinstance(details, list) else []:
+            if isinstance(detail, dict) and "reason" in detail:
+                return text_or_none(detail["reason"])
     return None
 
 

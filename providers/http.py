@@ -10,7 +10,7 @@ here, and no token, header or body stands in a message.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -241,18 +241,23 @@ def judge_status(status: int) -> ProviderError | None:
         return ScopeMissing(f"HTTP {status}, the account does not allow this")
     if status == requests.codes.too_many_requests:
         return RateLimited(f"HTTP {status}, too many requests")
-    if status >= requests.codes.internal_server_error:
+    if status >= requests.codes.internal_server_error or status == requests.codes.request_timeout:
         return VendorUnavailable(f"HTTP {status}, the vendor has a failure")
     return RequestRejected(f"HTTP {status}, the vendor refuses the request")
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds that Retry-After asks for, as a number or a date; None when absent or unreadable."""
+    """Seconds that Retry-After asks for, as a number or a date; None when absent or unreadable.
+
+    A date counts from the vendor's own clock where it tells it, else from ours.
+    """
     text = headers.get("Retry-After", "")
     if text.strip().isascii() and text.strip().isdigit():
         return float(text)
-    until, sent = _http_date(text), _http_date(headers.get("Date", ""))
-    return max(0.0, (until - sent).total_seconds()) if until and sent else None
+    if (until := _http_date(text)) is None:
+        return None
+    sent = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (until - sent).total_seconds())
 
 
 def _http_date(text: str) -> datetime | None:

@@ -10,6 +10,7 @@ refresh token that was used once may be dead. Errors are those of `providers.err
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,10 +30,12 @@ from providers.errors import (
     TransportError,
     VendorUnavailable,
 )
+from providers.http import retry_after_s
 from providers.observation import Provider
 
 _CONNECT_S = 5
 _LONGEST_LIFE_S = 10 * 365 * 86_400
+_UNTOLD_LIFE_S = 3600.0
 _WITHINGS_DEAD_TOKEN = 503
 _WITHINGS_TOO_MANY = 601
 
@@ -132,7 +135,8 @@ def refresh(config: OAuthConfig, refresh_token: str, *,
         token = _asked(lambda: session.refresh_token(
             config.token_url, refresh_token=refresh_token, allow_redirects=False,
             **_DIALECTS.get(config.provider, _PLAIN).token))
-    return _token_set({"refresh_token": refresh_token} | token, asked_at, scopes=())
+    told = {name: value for name, value in token.items() if value is not None}
+    return _token_set({"refresh_token": refresh_token} | told, asked_at, scopes=())
 
 
 def _session(config: OAuthConfig) -> Any:
@@ -175,7 +179,8 @@ def _checked(response: requests.Response) -> requests.Response:
     """Raise what the HTTP status alone tells, before Authlib reads the body."""
     status = response.status_code
     if status == requests.codes.too_many_requests:
-        raise RateLimited("token endpoint: too many requests", http_status=status)
+        raise RateLimited("token endpoint: too many requests", http_status=status,
+                          retry_after_s=retry_after_s(response.headers))
     if status >= requests.codes.internal_server_error:
         raise VendorUnavailable(f"token endpoint: HTTP {status}", http_status=status)
     return response
@@ -199,15 +204,25 @@ def _unwrapped(response: requests.Response) -> requests.Response:
 def _token_set(token: Mapping[str, Any], asked_at: datetime, *,
                scopes: tuple[str, ...]) -> TokenSet:
     access, refreshing = token.get("access_token"), token.get("refresh_token")
-    lifetime, user = token.get("expires_in"), token.get("userid")
+    user = token.get("userid")
     if not (isinstance(access, str) and access and isinstance(refreshing, str) and refreshing):
         raise SchemaError("token endpoint: a token is missing from the answer")
-    if not isinstance(lifetime, int | float) or not 0 < lifetime < _LONGEST_LIFE_S:
-        raise SchemaError("token endpoint: expires_in is missing or not a number of seconds")
     granted = token.get("scope")
     return TokenSet(
         access_token=access, refresh_token=refreshing,
-        expires_at=asked_at + timedelta(seconds=lifetime),
+        expires_at=asked_at + timedelta(seconds=_life_s(token.get("expires_in"))),
         scopes=tuple(re.findall(r"[^ ,]+", granted)) if isinstance(granted, str) else scopes,
         provider_user_id=str(user) if isinstance(user, str | int) else None,
     )
+
+
+def _life_s(told: object) -> float:
+    """Seconds that an access token lives; RFC 6749, 5.1: the vendor need not tell.
+
+    The new pair is kept whatever is told: the one before it is dead.
+    """
+    with suppress(ValueError):
+        seconds = float(str(told))
+        if 0 < seconds < _LONGEST_LIFE_S:
+            return seconds
+    return _UNTOLD_LIFE_S

@@ -115,6 +115,14 @@ def test_an_account_without_a_wearable_is_not_linked() -> None:
     assert type(judge(400, told)) is NotLinked
 
 
+@pytest.mark.parametrize("error", [
+    {"code": 403, "details": [{"reason": "RATE_LIMIT_EXCEEDED"}]},
+    {"code": 403, "errors": [{"domain": "usageLimits", "reason": "rateLimitExceeded"}]},
+])
+def test_a_quota_told_by_403_is_no_missing_scope(error: dict[str, Any]) -> None:
+    assert type(judge(403, {"error": error})) is RateLimited
+
+
 def test_heart_rate_is_an_integer_in_text() -> None:
     [one] = parse(point("72", metadata={"motionContext": "SEDENTARY"})).observations
     assert (one.vital, one.value, one.context) == (Vital.HEART_RATE, 72, Context.REST)

@@ -17,7 +17,7 @@ from providers.errors import (
     TransportError,
     VendorUnavailable,
 )
-from providers.http import Patience, retry_after_s
+from providers.http import Patience, judge_status, retry_after_s
 from providers.withings import judge as withings_judge
 
 from .conftest import Desk, Reply, Tokens
@@ -172,7 +172,14 @@ def test_neither_tokens_nor_bodies_reach_messages_or_logs(
     ({"Retry-After": "-1"}, None),
     ({"Retry-After": "Sat, 21 Nov 2026 10:00:30 GMT", "Date": "Sat, 21 Nov 2026 10:00:00 GMT"},
      30),
-    ({"Retry-After": "Sat, 21 Nov 2026 10:00:30 GMT"}, None),
+    ({"Retry-After": "Sat, 21 Nov 2020 10:00:30 GMT"}, 0),
 ])
 def test_retry_after_in_both_forms(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_s(headers) == seconds
+
+
+@pytest.mark.parametrize(("status", "transient"), [
+    (408, True), (429, True), (500, True), (400, False), (403, False), (426, False)])
+def test_what_may_pass_is_told_from_what_will_not(status: int, transient: bool) -> None:
+    error = judge_status(status)
+    assert error is not None and error.transient is transient

@@ -98,6 +98,29 @@ def test_google_leaves_the_refresh_token_out_and_the_old_one_stays(vendor: Vendo
     assert tokens.expires_at == NOW + timedelta(seconds=3599)
 
 
+@pytest.mark.parametrize(("told", "seconds"), [
+    (86_400, 86_400), ("86400", 86_400), (None, 3600), (-5, 3600), (float(10**12), 3600),
+])
+def test_a_rotated_pair_is_kept_whatever_is_told_of_its_life(
+    vendor: Vendor, told: object, seconds: float
+) -> None:
+    vendor.replies = [Reply(GRANTED | {"refresh_token": "NEXT", "expires_in": told})]
+    tokens = refresh(config(vendor, Provider.OURA), "OLD", now=now)
+    assert tokens.refresh_token == "NEXT"
+    assert tokens.expires_at == NOW + timedelta(seconds=seconds)
+
+
+def test_a_pair_without_a_life_is_kept(vendor: Vendor) -> None:
+    vendor.replies = [Reply({"access_token": "ACCESS", "refresh_token": "NEXT"})]
+    tokens = refresh(config(vendor, Provider.OURA), "OLD", now=now)
+    assert (tokens.refresh_token, tokens.expires_at) == ("NEXT", NOW + timedelta(hours=1))
+
+
+def test_a_refresh_token_told_as_null_is_the_old_one(vendor: Vendor) -> None:
+    vendor.replies = [Reply({"access_token": "ACCESS", "refresh_token": None, "expires_in": 3599})]
+    assert refresh(config(vendor, Provider.GOOGLE_HEALTH), "OLD", now=now).refresh_token == "OLD"
+
+
 def test_the_verifier_goes_with_the_code(vendor: Vendor) -> None:
     vendor.replies = [Reply(GRANTED)]
     tokens = exchange_code(config(vendor, Provider.GOOGLE_HEALTH), "code", "verifier", now=now)
