@@ -7,7 +7,7 @@ the whole page up.
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -103,6 +103,17 @@ def number(value: object) -> Decimal:
     """A JSON number, exactly as it is written. Raises OddError for anything else."""
     if type(value) is float or (type(value) is int and abs(value) < 10**_LONGEST_INT):
         return Decimal(repr(value))
+    raise OddError("the value is not a number")
+
+
+def number_in_text(text: object) -> Decimal:
+    """A decimal number as text. Raises OddError for anything else."""
+    try:
+        value = Decimal(text) if isinstance(text, str) else Decimal("NaN")
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if value.is_finite():
+        return value
     raise OddError("the value is not a number")
 
 

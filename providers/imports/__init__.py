@@ -29,7 +29,8 @@ FORMATS: dict[str, Format] = {
                      about="payloads that Garmin Health pushes"),
     "terra": Format(provider=Provider.TERRA, read=read_terra, about="payloads that Terra pushes"),
     "fitbit": Format(provider=Provider.FITBIT, read=read_fitbit,
-                     about="saved answers of the Fitbit Web API; times are local: --timezone"),
+                     about="saved answers of the Fitbit Web API, whose times are local "
+                           "(--timezone), and files of Google's Takeout"),
     "apple-health": Format(provider=Provider.APPLE_HEALTH, read=read_apple,
                            about="export.xml of Apple Health, or the export.zip around it"),
     "open-mhealth": Format(provider=Provider.OPEN_MHEALTH, read=read_omh,

@@ -14,14 +14,21 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from typing import BinaryIO, cast
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
 from clinical.vitals import Vital
-from providers.checks import OddError, in_order, in_our_time, plausible, temperature_at
+from providers.checks import (
+    OddError,
+    in_order,
+    in_our_time,
+    number_in_text,
+    plausible,
+    temperature_at,
+)
 from providers.imports.reading import (
     LONGEST_MOMENT,
     NO_MOMENT,
@@ -214,12 +221,7 @@ def _value(vital: Vital, text: str, unit: str) -> Decimal:
     convert = UNITS[vital].get(unit)
     if convert is None:
         raise OddError(f"{vital} is not measured in that unit")
-    try:
-        value = convert(Decimal(text))
-    except InvalidOperation:
-        raise OddError("the value is not a number") from None
-    if not value.is_finite():
-        raise OddError("the value is not a number")
+    value = convert(number_in_text(text))
     if vital is Vital.SPO2:
         if not 0 < value <= 1:
             raise OddError("a saturation of Apple Health is a fraction up to 1")

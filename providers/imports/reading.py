@@ -62,18 +62,29 @@ class Format:
     about: str
 
 
-def opened_json(file: BinaryIO) -> Any:
-    """The JSON document of a file. FileRefused names the line where it ends or breaks."""
+def opened_text(file: BinaryIO) -> str:
+    """The text of a file that is not empty. FileRefused names the line where it is no UTF-8."""
     data = file.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise FileRefused(f"larger than {MOST_BYTES >> 20} MiB: split it into several files")
+    if data.startswith(b"PK\x03\x04"):
+        raise FileRefused("line 1: a zip: unpack it and name the files in it, one by one")
     if not data.strip():
         raise FileRefused("line 1: the file is empty")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FileRefused(f"line {line}: not text in UTF-8; save it as UTF-8") from None
+
+
+def opened_json(file: BinaryIO) -> Any:
+    """The JSON document of a file. FileRefused names the line where it ends or breaks."""
+    return json_of(opened_text(file))
+
+
+def json_of(text: str) -> Any:
+    """The JSON document of a text. FileRefused names the line where it ends or breaks."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -188,23 +199,49 @@ def civil_date(moment: datetime, offset_s: int | None) -> date | None:
     return None if offset_s is None else (moment + timedelta(seconds=offset_s)).date()
 
 
-def local(text: Any, zone: ZoneInfo | None) -> tuple[datetime, int]:
-    """A local time without an offset, read in `zone`. OddError without one, or for no time.
+@dataclass(slots=True)
+class Clock:
+    """Reads the times of one list, in its order: those without an offset are the zone's.
 
-    Of an hour that the clocks strike twice the first is meant, as the devices write it.
+    Of an hour that the clocks strike twice the first is meant, and the second from where an
+    ascending list goes back within it.
     """
-    if zone is None:
-        raise OddError("local time without a zone: name it with --timezone")
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
+
+    zone: ZoneInfo | None
+    _last: datetime | None = None
+    _twice: bool = False
+    _ascending: bool | None = None
+    _second: bool = False
+
+    def read(self, text: Any) -> tuple[datetime, int]:
+        """The time in UTC and its offset in seconds. OddError without a zone, for a time that the
+        clocks left out, and for no time."""
+        try:
+            wall = datetime.fromisoformat(text)
+        except (TypeError, ValueError):
+            raise OddError("the time is not readable") from None
+        if wall.tzinfo is not None:
             return zoned(text)
-        moment = in_our_time(moment.replace(tzinfo=zone))
+        if self.zone is None:
+            raise OddError("local time without a zone: name it with --timezone")
+        return self._local(in_our_time(wall), self.zone)
+
+    def _local(self, wall: datetime, zone: ZoneInfo) -> tuple[datetime, int]:
+        first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+        gained = _seconds(second.utcoffset()) - _seconds(first.utcoffset())
+        if gained > 0:
+            raise OddError("a time that the clocks left out: is it the right zone?")
+        twice = gained < 0
+        if self._last is not None and wall < self._last:
+            self._second = (twice and self._twice and self._ascending is True
+                            and not self._second)
+            self._ascending = self._second
+        elif self._last is not None and wall > self._last:
+            self._ascending = self._ascending is not False
+            self._second = self._second and twice
+        self._last, self._twice = wall, twice
+        moment = second if self._second else first
         return moment.astimezone(UTC), _seconds(moment.utcoffset())
-    except OddError:
-        raise
-    except (TypeError, ValueError, OverflowError):
-        raise OddError("the time is not readable") from None
 
 
 def _seconds(offset: timedelta | None) -> int:

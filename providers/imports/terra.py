@@ -15,19 +15,18 @@ from zoneinfo import ZoneInfo
 from clinical.vitals import Vital
 from providers.checks import OddError, number, plausible, text_at
 from providers.imports.reading import (
+    Clock,
     FileRefused,
     Item,
     Owner,
     alone,
     civil_date,
     each_record,
-    local,
     object_or_refused,
     opened_json,
     over_time,
     record_of,
     refuse_crossed,
-    zoned,
 )
 from providers.observation import Context, Granularity, Observation, Statistic
 
@@ -93,21 +92,23 @@ def _samples(record: dict[str, Any], path: tuple[str, ...], names: dict[str, Vit
     found = _at(record, path)
     if found is not None and not isinstance(found, list):
         raise OddError("not a list")
+    clock = Clock(zone)
     for index, sample in enumerate(found or []):
         yield from alone(f"{'.'.join(path)}[{index}]",
-                         partial(_sample, sample, names, kind, zone))
+                         partial(_sample, sample, names, kind, clock))
 
 
-def _sample(sample: Any, names: dict[str, Vital], kind: str,
-            zone: ZoneInfo | None) -> Iterator[Item]:
+def _sample(sample: Any, names: dict[str, Vital], kind: str, clock: Clock) -> Iterator[Item]:
     sample = record_of(sample)
     if str(sample.get("type", "")).lower() in _MUSCLE:
         return
     values = {vital: plausible(vital, number(sample[name])) for name, vital in names.items()
               if sample.get(name) is not None}
+    if not values:
+        return
     refuse_crossed(values)
+    moment, offset_s = clock.read(sample.get("timestamp"))
     for vital, value in values.items():
-        moment, offset_s = _time(sample.get("timestamp"), zone)
         yield Observation(
             vital=vital, value=value, effective_start=moment, effective_end=moment,
             utc_offset_s=offset_s, context=_CONTEXTS.get(kind, Context.UNKNOWN),
@@ -120,8 +121,9 @@ def _average(record: dict[str, Any], path: tuple[str, ...], vital: Vital, kind: 
     if figure is None:
         return
     metadata = record_of(record.get("metadata"))
-    start, offset_s = _time(metadata.get("start_time"), zone)
-    end, end_offset_s = _time(metadata.get("end_time"), zone)
+    clock = Clock(zone)
+    start, offset_s = clock.read(metadata.get("start_time"))
+    end, end_offset_s = clock.read(metadata.get("end_time"))
     told = _TOLD.get(kind)
     context = _CONTEXTS.get(kind, Context.UNKNOWN)
     yield over_time(Observation(
@@ -141,7 +143,3 @@ def _at(record: dict[str, Any], path: tuple[str, ...]) -> Any:
             raise OddError(f"{'.'.join(path[:place])} is not an object")
         holder = holder.get(name)
     return holder
-
-
-def _time(text: Any, zone: ZoneInfo | None) -> Any:
-    return local(text, zone) if zone is not None else zoned(text)

@@ -256,7 +256,8 @@ def test_a_muscles_saturation_is_no_spo2() -> None:
             b'{"timestamp": "2026-08-06T08:02:00", "percentage": 96}]}}]}')
     items = read("terra", body)
     assert [one.value for one in observations(items)] == [97]
-    assert [one.reason for one in refusals(items)] == ["time without a zone"]
+    assert [one.reason for one in refusals(items)] == [
+        "local time without a zone: name it with --timezone"]
 
 
 def test_a_result_entered_in_error_is_refused(shared: Path) -> None:

@@ -201,10 +201,33 @@ def test_a_double_hour_has_two_readings_where_the_offset_is_told() -> None:
         assert (one.utc_offset_s, other.utc_offset_s) == (7200, 3600)
 
 
-def test_a_time_that_the_clocks_left_out_is_read_as_if_they_had_not() -> None:
-    left_out = datetime(2026, 3, 29, 2, 30, tzinfo=UTC).replace(tzinfo=None)
-    (one,) = fitbit(left_out, ZoneInfo("Europe/Berlin"))
-    assert one.effective_start == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+def test_a_time_that_the_clocks_left_out_is_refused() -> None:
+    for minute in (0, 30, 59):
+        assert fitbit(datetime(2026, 3, 29, 2, minute), ZoneInfo("Europe/Berlin")) == []  # noqa: DTZ001
+
+
+def fitbit_day(day: str, walls: list[str]) -> list[datetime]:
+    return [one.effective_start for one in imported("fitbit", {
+        "activities-heart": [{"dateTime": day, "value": {}}],
+        "activities-heart-intraday": {"dataset": [
+            {"time": f"{wall}:00", "value": 60 + place % 9} for place, wall in enumerate(walls)]}},
+        ZoneInfo("Europe/Berlin"))]
+
+
+@settings(max_examples=40)
+@given(kept=st.sets(st.integers(0, 239), min_size=1))
+def test_where_a_day_goes_back_the_second_of_a_double_hour_begins(kept: set[int]) -> None:
+    """Minutes 01:00 to 03:59 of the day that the clocks are put back, 02:00 to 02:59 twice."""
+    there = [datetime(2026, 10, 24, 23, tzinfo=UTC) + timedelta(minutes=minute)
+             for minute in sorted(kept | {0, 119, 120})]          # that it goes back is seen
+    walls = [f"{at.astimezone(ZoneInfo('Europe/Berlin')):%H:%M}" for at in there]
+    assert fitbit_day("2026-10-25", walls) == there
+
+
+def test_a_day_out_of_order_keeps_the_first_of_a_double_hour_and_refuses_the_other() -> None:
+    walls = ["03:01", "03:00", "02:59", "02:58", "02:59", "02:58"]
+    assert fitbit_day("2026-10-25", walls) == [
+        datetime(2026, 10, 25, *time, tzinfo=UTC) for time in ((2, 1), (2, 0), (0, 59), (0, 58))]
 
 
 # --- nights and days ----------------------------------------------------------------------
