@@ -60,7 +60,8 @@ class StateOut(BaseModel):
 _PATIENT = {
     "patient_id": "p03", "cutoff": CYCLE, "applicable": True, "band": "medium",
     "band_max": "high", "total": 5, "max": 10, "complete": False, "peak_probability": 0.62,
-    "peak_lead": 3, "first_alert_lead": 1, "newest_reading": "2026-11-20T13:52:00Z",
+    "peak_lead": 3, "peak_told": "≥ 62 %", "inputs_ahead": 5, "first_alert_lead": 1,
+    "unusual_nights": [], "newest_reading": "2026-11-20T13:52:00Z",
     "newest_reading_age_minutes": 8,
     "main_reason": "Oxygen saturation 91 % (≤ 91): 3 points, 12 min old.",
 }
@@ -80,11 +81,18 @@ class PatientOut(BaseModel):
     max: Annotated[int | None, Field(description="with what is missing at its worst")]
     complete: bool
     peak_probability: Annotated[
-        float | None, Field(description="highest P(score ≥ 5) of any forecast hour")]
+        float | None, Field(description="highest P(score ≥ 5) of any forecast hour; at least "
+                                        "so high where inputs_ahead is below 7")]
+    peak_told: Annotated[
+        str, Field(description="the same in words; not known where most inputs are missing")]
+    inputs_ahead: Annotated[
+        int | None, Field(description="of the seven inputs, how many the probability knows")]
     peak_lead: int | None
     first_alert_lead: Annotated[
         int | None, Field(description="first hour whose P(≥ 5) passes the threshold")]
     main_reason: str
+    unusual_nights: Annotated[
+        list[str], Field(description="last night against the patient's own, where unlike them")]
     newest_reading: AwareDatetime | None
     newest_reading_age_minutes: int | None
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from clinical.news2 import PARAMETERS
+from clinical.severity import UNUSUAL_NIGHT
+from clinical.words import chance, inputs_known
 from registry.views import Patient
 
 NO_CYCLE = "No cycle has run for this patient yet."
@@ -21,7 +23,10 @@ UNKNOWN = "no cycle yet"
 class Standing:
     """`total`, `max` and the bands are None where NEWS2 does not apply or nothing is known.
 
-    peak_probability  highest P(score ≥ 5) of any forecast hour
+    peak_probability  highest P(score ≥ 5) of any forecast hour, at least: see `inputs_ahead`
+    peak_told         the same in words
+    inputs_ahead      from how many of the seven inputs it is
+    unusual_nights    what last night was unlike the patient's own nights, as sentences
     first_alert_lead  first forecast hour (1 …) in which P(≥ 5) passes the alert threshold
     """
 
@@ -34,9 +39,12 @@ class Standing:
     max: int | None
     complete: bool
     peak_probability: float | None
+    peak_told: str
+    inputs_ahead: int | None
     peak_lead: int | None
     first_alert_lead: int | None
     main_reason: str
+    unusual_nights: tuple[str, ...]
     newest_reading: datetime | None
 
 
@@ -54,11 +62,23 @@ def standing(patient: Patient) -> Standing:
         max=score.get("max"),
         complete=bool(score.get("complete", False)),
         peak_probability=outlook.get("peak_probability"),
+        peak_told=_peak_told(outlook),
+        inputs_ahead=inputs_known(outlook.get("missing") or ()) if outlook.get("hours") else None,
         peak_lead=outlook.get("peak_lead"),
         first_alert_lead=outlook.get("first_alert_lead"),
         main_reason=_main_reason(patient, current),
+        unusual_nights=tuple(
+            one["sentence"] for one in current.get("baseline") or ()
+            if one["z"] is not None and abs(one["z"]) >= UNUSUAL_NIGHT),
         newest_reading=patient.newest_reading,
     )
+
+
+def _peak_told(outlook: Mapping[str, Any]) -> str:
+    peak = outlook.get("peak_probability")
+    if peak is None:
+        return ""
+    return chance(peak, outlook.get("missing") or (), outlook.get("threshold", 1.0))
 
 
 def _main_reason(patient: Patient, current: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from clinical.distributions import DEFAULT_LOADING, WORST_POINTS, FloatArray, po
 from clinical.errors import OutlookError
 from clinical.news2 import BANDS, MEASURED, OXYGEN_POINTS, PARAMETERS, Inputs
 from clinical.vitals import SPECS, Vital
+from clinical.words import LABELS, at_least, percent
 
 DEFAULT_ALERT_THRESHOLD = 0.3
 DEFAULT_WITHIN_HOURS = 12
@@ -232,29 +233,47 @@ def _dependence(loading: float) -> str:
 
 def _sentences(outlook: Outlook) -> tuple[str, ...]:
     peak = outlook.leads[outlook.peak_lead - 1]
-    least = "at least " if outlook.missing else ""
-    parts = [f"{SPECS[Vital(one.vital)].label} {one.points_at_peak:.1f}"
+    told = at_least if outlook.missing else percent
+    parts = [f"{LABELS[one.vital]} {one.points_at_peak:.1f}"
              for one in outlook.drivers if one.points_at_peak >= 0.05]
     return (
-        f"Highest risk at hour {peak.lead}: P(NEWS2 ≥ 5) is {least}{peak.p_at_least_5:.0%}, "
-        f"P(NEWS2 ≥ 7) {least}{peak.p_at_least_7:.0%}, most likely band {peak.most_likely_band}.",
+        f"Highest risk at hour {peak.lead}: P(NEWS2 ≥ 5) is {told(peak.p_at_least_5)}, "
+        f"P(NEWS2 ≥ 7) {told(peak.p_at_least_7)}, most likely band of what is forecast "
+        f"{peak.most_likely_band}.",
         _alert_sentence(outlook),
         "Expected points then: " + (", ".join(parts) or "none") + ".",
-        _within_sentence(outlook.within),
-        *([f"Not forecast, so not scored: {', '.join(outlook.missing)}; they could add up to "
-           f"{outlook.missing_points} points."] if outlook.missing else []),
+        _within_sentence(outlook),
+        *([f"Not forecast, so counted as no points: {_names(outlook.missing)}; they could add up "
+           f"to {outlook.missing_points} points."] if outlook.missing else []),
         f"Computed with {outlook.dependence}.",
     )
 
 
+def _names(missing: Sequence[str]) -> str:
+    """As they stand in the middle of a sentence."""
+    return ", ".join(SPECS[Vital(name)].noun if name in MEASURED else LABELS[name].lower()
+                     for name in missing)
+
+
 def _alert_sentence(outlook: Outlook) -> str:
-    limit = f"{outlook.alert_threshold:.0%}"
+    limit = percent(outlook.alert_threshold)
     if outlook.alert_lead is None:
-        return f"P(NEWS2 ≥ 5) stays below the alert threshold of {limit}."
+        known = " of what is forecast" if outlook.missing else ""
+        return f"P(NEWS2 ≥ 5){known} stays below the alert threshold of {limit}."
     return f"P(NEWS2 ≥ 5) reaches the alert threshold of {limit} at hour {outlook.alert_lead}."
 
 
-def _within_sentence(within: Within) -> str:
-    risk = (f"{within.probability:.0%}" if within.probability is not None
-            else f"between {within.lower:.0%} and {within.upper:.0%}")
-    return f"P(NEWS2 ≥ 5 within {within.hours} h) is {risk} ({within.method})."
+def _within_sentence(outlook: Outlook) -> str:
+    within = outlook.within
+    return f"P(NEWS2 ≥ 5 within {within.hours} h) is {_within_told(outlook)} ({within.method})."
+
+
+def _within_told(outlook: Outlook) -> str:
+    """A figure, a range, or a least where inputs are missing."""
+    within = outlook.within
+    if outlook.missing:
+        return at_least(within.lower)
+    if within.probability is not None:
+        return percent(within.probability)
+    low, high = percent(within.lower), percent(within.upper)
+    return low if low == high else f"{low} to {high}"

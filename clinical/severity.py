@@ -11,7 +11,6 @@ from statistics import median
 
 from clinical.current import Current, age_text
 from clinical.news2 import (
-    MEASURED,
     PARAMETERS,
     Inputs,
     Score,
@@ -21,6 +20,7 @@ from clinical.news2 import (
     score,
 )
 from clinical.vitals import SPECS, Vital
+from clinical.words import LABELS
 
 INTENDED_USE = (
     "An adjunct for retrospective and daily intermittent review by a qualified practitioner; not "
@@ -36,10 +36,12 @@ OXIMETER_CAVEAT = (
 AGE_UNKNOWN_CAVEAT = "The age is not known: NEWS2 holds from 16 years and outside pregnancy."
 NOT_APPLICABLE = "not applicable"
 MINIMUM_NIGHTS = 7
+UNUSUAL_NIGHT = 3.0
+"""Spreads from the usual from which a night moves a patient up: three standard deviations."""
+UNUSUAL_NIGHT_COUNTS = 0.3
+"""As much as a forecast at the default alert threshold: an assumption."""
 _MAD_TO_SD = 1.4826   # the standard deviation of a Gaussian, in median absolute deviations
 
-_LABELS = {**{name: SPECS[Vital(name)].label for name in MEASURED},
-           "supplemental_oxygen": "Supplemental oxygen", "consciousness": "Consciousness"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,6 @@ class Severity:
     """The score now and its basis. `score` is None where NEWS2 does not apply (`reason`).
 
     missing_reasons   why each missing input is missing
-    rank              order of the work list, worst highest: see `work_list_rank`
     """
 
     band: str
@@ -76,7 +77,6 @@ class Severity:
     deviations: tuple[Deviation, ...]
     sentences: tuple[str, ...]
     caveats: tuple[str, ...]
-    rank: float
 
 
 def severity_now(
@@ -92,18 +92,20 @@ def severity_now(
         missing_reasons=current.reasons, deviations=tuple(deviations),
         sentences=tuple(_sentences(one, current)) if one else (reason or "",),
         caveats=tuple(_caveats(current.inputs, age_years)),
-        rank=work_list_rank(one),
     )
 
 
-def work_list_rank(one: Score | None, forecast_probability: float = 0.0) -> float:
-    """Sort key of the work list, worst highest: band, then total, then the forecast.
+def work_list_rank(
+    one: Score | None, forecast_probability: float = 0.0, deviations: Sequence[Deviation] = (),
+) -> float:
+    """Sort key of the work list, worst highest: band, then total, then what makes one look closer.
 
-    `forecast_probability` is the highest P(total ≥ 5) ahead. −1 where NEWS2 does not apply.
+    That is the highest P(total ≥ 5) ahead, or an unusual night where that counts for more. Around
+    −1 where NEWS2 does not apply.
     """
-    if one is None:
-        return -1.0
-    return one.band.rank + one.total / 100 + forecast_probability / 1000
+    unusual = any(one.z is not None and abs(one.z) >= UNUSUAL_NIGHT for one in deviations)
+    closer = max(forecast_probability, UNUSUAL_NIGHT_COUNTS * unusual) / 1000
+    return closer - 1 if one is None else one.band.rank + one.total / 100 + closer
 
 
 def baseline_deviation(
@@ -124,7 +126,7 @@ def _deviation(
 ) -> Deviation:
     spec = SPECS[Vital(vital)]
     digits = 1 if spec.resolution < 1 else 0
-    told = f"Overnight {spec.noun} {value:.{digits}f} {spec.display_unit}"
+    told = f"Overnight {spec.noun} {_plain(value, digits)} {spec.display_unit}"
     if len(nights) < minimum_nights:
         return Deviation(
             vital=vital, value=value, usual=None, spread=None, z=None, nights=len(nights),
@@ -135,16 +137,21 @@ def _deviation(
     z = (value - middle) / spread
     return Deviation(
         vital=vital, value=value, usual=middle, spread=spread, z=z, nights=len(nights),
-        sentence=f"{told}, usually {middle:.{digits}f} ± {spread:.1f}: {abs(z):.1f} robust SD "
-                 f"{'above' if z >= 0 else 'below'} the patient's own baseline "
-                 f"({len(nights)} nights).")
+        sentence=f"{told}, usually {_plain(middle, digits)} ± {spread:.1f} ({len(nights)} "
+                 f"nights): {abs(z):.1f} times the usual deviation "
+                 f"{'above' if z >= 0 else 'below'}.")
+
+
+def _plain(value: float, digits: int) -> str:
+    """Rounded, without a minus sign before a 0."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def _sentences(one: Score, current: Current) -> list[str]:
     """The result first, then each known input, most points first, then what is missing."""
     known = sorted(one.points, key=lambda name: -one.points[name])
     return [_headline(one), *(_input_sentence(name, one, current) for name in known),
-            *(f"{_LABELS[name]} is missing: {current.reasons.get(name, 'not known')}."
+            *(f"{LABELS[name]} is missing: {current.reasons.get(name, 'not known')}."
               for name in one.missing)]
 
 
@@ -163,7 +170,7 @@ def _input_sentence(name: str, one: Score, current: Current) -> str:
     told = "1 point" if points == 1 else f"{points} points"
     age = current.ages_minutes.get(name)
     aged = "" if age is None else f", {age_text(timedelta(minutes=age))} old"
-    return f"{_LABELS[name]} {_value_text(name, current.inputs)}: {told}{aged}."
+    return f"{LABELS[name]} {_value_text(name, current.inputs)}: {told}{aged}."
 
 
 def _value_text(name: str, inputs: Inputs) -> str:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from clinical import words
 from vitalcast import findings
 
 FOLDER = Path(__file__).parent
@@ -63,14 +64,8 @@ def moment(time: datetime | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A probability; ends are not rounded to certainty."""
-    if share is None:
-        return NOTHING
-    if 0 < share < 0.005:
-        return "< 1 %"
-    if 0.995 <= share < 1:
-        return "> 99 %"
-    return f"{share:.0%}".replace("%", " %")
+    """A probability, or that there is none."""
+    return NOTHING if share is None else words.percent(share)
 
 
 def another_than(number: float, text: str) -> bool:
@@ -113,7 +108,8 @@ _environment = Environment(
 _environment.globals.update(
     asset=_asset, inline=_inline, styles=STYLES, scripts=SCRIPTS,
     standalone_policy=standalone_policy, embedded_json=embedded_json,
+    percent=percent, at_least=words.at_least, too_little=words.TOO_LITTLE,
 )
 _environment.tests["another_than"] = another_than
-_environment.filters.update(percent=percent, moment=moment, duration=duration,
-                            seconds=findings.duration)
+_environment.filters.update(percent=percent, at_least=words.at_least, moment=moment,
+                            duration=duration, seconds=findings.duration)

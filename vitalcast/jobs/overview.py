@@ -9,6 +9,7 @@ from rich.table import Table
 
 from clinical.current import age_text
 from clinical.vitals import FORECAST_VITALS
+from clinical.words import TOO_LITTLE, chance
 from registry.reading import Reading, open_reading
 from registry.views import LOCAL, Forecast, Patient
 from vitalcast.wiring import System
@@ -45,10 +46,9 @@ def _table(reading: Reading, patients: tuple[Patient, ...]) -> Table:
     for patient in patients:
         forecasts = reading.forecasts(LOCAL, patient.patient_id, _VITALS)
         made = [one for one in forecasts if one.reason is None]
-        band = patient.band or "not scored"
         table.add_row(
             escape(patient.patient_id), _cycle(patient), _points(patient),
-            f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]", _peak(patient), _heart_rate(made),
+            _band(patient), _peak(patient), _heart_rate(made),
             f"{len(made)} of {len(forecasts)}", _age(patient))
     return table
 
@@ -60,11 +60,21 @@ def _points(patient: Patient) -> str:
     return str(score["total"]) if score["complete"] else f"{score['total']} to {score['max']}"
 
 
+def _band(patient: Patient) -> str:
+    """Both ends of a partial score, in the colour of the lower one where it is not low."""
+    band = patient.band or "not scored"
+    worst = ((patient.current or {}).get("score") or {}).get("band_max", band)
+    if worst == band:
+        return f"[{_BAND_STYLE.get(band, 'dim')}]{band}[/]"
+    return f"[{'dim' if band == 'low' else _BAND_STYLE[band]}]{band} to {worst}[/]"
+
+
 def _peak(patient: Patient) -> str:
     outlook = patient.outlook or {}
     if not outlook.get("hours"):
         return "–"
-    return f"{outlook['peak_probability']:.0%} in {outlook['peak_lead']} h"
+    told = chance(outlook["peak_probability"], outlook["missing"], outlook["threshold"])
+    return told if told == TOO_LITTLE else f"{told} in {outlook['peak_lead']} h"
 
 
 def _heart_rate(forecasts: list[Forecast]) -> str:

@@ -118,7 +118,8 @@ def _row(read: Read, hour: datetime, current: Current, now: Severity, ahead: Out
          usual: float) -> SeverityRow:
     return SeverityRow(
         patient_id=read.patient.patient_id, cutoff=hour, band=now.band,
-        rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0),
+        rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0,
+                            now.deviations),
         current=current_json(now, current, hour), outlook=outlook_json(ahead, now),
         protocol=not_assessed_json(now.reason) if now.reason
         else protocol_json(_protocol(read, hour, usual)))

@@ -30,3 +30,16 @@ def test_whom_the_score_does_not_fit_the_protocol_does_not_judge(browser: Browse
     card = page.partition('<h2 id="protocol">')[2].partition("</section>")[0]
     assert "Not assessed" in card and "pregnancy" in card
     assert "<table" not in card
+
+
+def test_a_chance_from_few_inputs_is_no_number(browser: Browser) -> None:
+    """Three of seven inputs are forecast: a low chance would say only that the rest is missing."""
+    doctor = browser("doctor")
+    card = doctor.get("/patients/gaps").text.partition('<h2 id="ahead">')[2].partition(
+        "</section>")[0]
+    assert "3 of 7 inputs" in card and 'class="unknown"' in card
+    assert re.search(r'<p class="big">\s*Not known', card)
+    assert not re.search(r"[^≥] 0 %", card)
+    assert "stays below" not in card.partition("<details>")[0]
+    line = doctor.get("/").text.partition('href="/patients/gaps"')[2].partition("</tr>")[0]
+    assert "not known" in line and "3 of 7 inputs" in line and "%" not in line

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.standing import NO_CYCLE, NOTHING_CURRENT, UNKNOWN, standing
+from clinical.news2 import PARAMETERS
+from clinical.words import TOO_LITTLE
 from registry.views import Patient
 
 CYCLE = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -53,3 +55,17 @@ def test_the_outlook_is_optional() -> None:
     ahead = {"peak_probability": 0.4, "peak_lead": 3, "first_alert_lead": 2}
     assert standing(patient(score(spo2=1), ahead)).peak_probability == 0.4
     assert standing(patient(score(spo2=1), {})).peak_probability is None
+
+
+def test_a_low_chance_from_few_inputs_is_not_told() -> None:
+    ahead = {"hours": [{}], "peak_probability": 0.0, "peak_lead": 1, "threshold": 0.3,
+             "first_alert_lead": None, "missing": list(PARAMETERS[1:])}
+    found = standing(patient(score(), ahead))
+    assert (found.peak_told, found.inputs_ahead) == (TOO_LITTLE, 1)
+
+
+def test_unusual_nights_are_told_and_usual_ones_not() -> None:
+    nights = [{"z": 5.1, "sentence": "heart rate 76"}, {"z": -3.0, "sentence": "temperature"},
+              {"z": 2.9, "sentence": "respiratory rate"}, {"z": None, "sentence": "too few nights"}]
+    found = standing(patient(score() | {"baseline": nights}))
+    assert found.unusual_nights == ("heart rate 76", "temperature")

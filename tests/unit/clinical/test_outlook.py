@@ -69,8 +69,9 @@ def test_missing_vitals_give_an_at_least_reading() -> None:
     outlook = forecast_severity(quantiles, Inputs())
     assert outlook.missing == ("supplemental_oxygen", "systolic_bp", "consciousness")
     assert outlook.missing_points == 8
-    assert "at least" in outlook.sentences[0]
-    assert any("systolic_bp" in one for one in outlook.sentences)
+    assert "≥" in outlook.sentences[0].partition("is ")[2]
+    assert any("systolic blood pressure" in one for one in outlook.sentences)
+    assert not any("100" in one for one in outlook.sentences)
 
 
 def test_scale_2_without_known_oxygen_is_read_on_air() -> None:

@@ -39,7 +39,7 @@ def test_the_sentences_tell_result_inputs_ages_and_what_is_missing() -> None:
 
 def test_not_applicable_gives_the_reason_and_no_number() -> None:
     now = severity_now(CURRENT, age_years=12, pregnant=False)
-    assert (now.score, now.band, now.rank) == (None, "not applicable", -1)
+    assert (now.score, now.band) == (None, "not applicable")
     assert now.sentences == (now.reason,)
     assert "16" in (now.reason or "")
 
@@ -77,6 +77,18 @@ def test_the_work_list_goes_by_band_then_total_then_forecast() -> None:
     assert len(set(ranks)) == len(ranks)
 
 
+def test_an_unusual_night_counts_as_a_forecast_at_the_threshold() -> None:
+    nothing = score(Inputs())
+    unusual = baseline_deviation({"heart_rate": 76.0}, {"heart_rate": [62.0, 63, 64] * 3})
+    usual = baseline_deviation({"heart_rate": 64.0}, {"heart_rate": [62.0, 63, 64] * 3})
+    ranks = [work_list_rank(nothing, 0.0, usual), work_list_rank(nothing, 0.29),
+             work_list_rank(nothing, 0.0, unusual), work_list_rank(nothing, 0.31, unusual),
+             work_list_rank(score(Inputs(spo2=95)), 0.0, usual)]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == len(ranks)
+    assert work_list_rank(None) < work_list_rank(None, 0.0, unusual) < 0
+
+
 def test_a_night_is_compared_with_the_usual_ones_robustly() -> None:
     usual = [50, 52, 54, 56, 58, 60, 200]
     one, = baseline_deviation({"heart_rate": 68}, {"heart_rate": usual})
@@ -104,3 +116,9 @@ def test_too_few_nights_give_no_deviation() -> None:
 def test_the_documented_intended_use_is_the_one_on_the_reports() -> None:
     page = Path(__file__).resolve().parents[3] / "docs" / "intended-use.md"
     assert INTENDED_USE in " ".join(page.read_text(encoding="utf-8").replace("> ", "").split())
+
+
+def test_a_night_is_told_without_a_negative_nothing() -> None:
+    (one,) = baseline_deviation({"skin_temperature_deviation": -0.04},
+                                {"skin_temperature_deviation": [-0.01, 0.0, -0.02] * 3})
+    assert "-0.0" not in one.sentence and "deviation 0.0 °C, usually 0.0 ±" in one.sentence
