@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,15 @@ def test_nothing_runs_as_root_and_only_loopback_is_published(
     for name, service in services.items():
         assert str(service.get("user", "root")).split(":")[0] not in ("root", "0"), name
         assert {port["host_ip"] for port in service.get("ports", ())} <= {"127.0.0.1"}, name
+
+
+def test_the_api_believes_the_gateway_of_its_own_network_alone() -> None:
+    for given in ({}, {"NETWORK_SUBNET": "10.9.0.0/24", "NETWORK_GATEWAY": "10.9.0.1"}):
+        told = yaml.safe_load(compose("config", **filled(), **given).stdout)
+        [network] = told["networks"]["default"]["ipam"]["config"]
+        believed = told["services"]["api"]["environment"]["FORWARDED_ALLOW_IPS"]
+        assert believed == network["gateway"]
+        assert ip_address(believed) in ip_network(network["subnet"])
 
 
 def test_no_secret_is_an_argument_of_a_process(
