@@ -19,6 +19,7 @@ from providers.checks import (
     at_epoch,
     at_epoch_key,
     day_of,
+    in_order,
     list_at,
     number,
     opened,
@@ -352,10 +353,11 @@ def _night(night: dict[str, Any], name: str) -> Observation:
     modified, night_id = night.get("modified"), night.get("id")
     if type(night_id) is not int:
         raise OddError("id is not a whole number")
+    start, end = at_epoch(night.get("startdate")), at_epoch(night.get("enddate"))
+    in_order(start, end)
     return Observation(
         vital=vital, value=plausible(vital, number(night["data"][name])),
-        effective_start=at_epoch(night.get("startdate")),
-        effective_end=at_epoch(night.get("enddate")), civil_date=day_of(night.get("date")),
+        effective_start=start, effective_end=end, civil_date=day_of(night.get("date")),
         granularity=Granularity.NIGHT, statistic=statistic, context=Context.SLEEP,
         method=Method.DERIVED, device_id=_device(night), source_record_id=str(night_id),
         provider_modified_at=None if modified is None else at_epoch(modified),

@@ -108,12 +108,10 @@ def _unpacked(file: BinaryIO) -> BinaryIO:
 
 @dataclass(slots=True)
 class _Reader:
-    """What the parser's events have left behind: the record that is open, and finished items."""
+    """What the parser's events have left behind: the records that are open, and finished items."""
 
     depth: int = 0
-    root_seen: bool = False
-    record: dict[str, str] | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+    open: list[tuple[int, dict[str, str], dict[str, str]]] = field(default_factory=list)
     records: int = 0
     pressures: set[tuple[Vital, str, str]] = field(default_factory=set)
     items: deque[Item] = field(default_factory=deque)
@@ -121,35 +119,32 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
         if self.depth == 0 and name != "HealthData":
-            raise FileRefused("line 1: the root is not HealthData: not an export of Apple Health")
-        self.depth, self.root_seen = self.depth + 1, True
+            raise FileRefused("the root is not HealthData: not an export of Apple Health")
+        self.depth += 1
         if name == "Record":
+            self.open.append((self.records, attributes, {}))
             self.records += 1
-            self.record, self.metadata = attributes, {}
-        elif name == "MetadataEntry" and self.record is not None:
-            self.metadata[attributes.get("key", "")] = attributes.get("value", "")
+        elif name == "MetadataEntry" and self.open:
+            self.open[-1][2][attributes.get("key", "")] = attributes.get("value", "")
         elif name == "Me" and attributes.get(_BIRTH):
             self.items.append(Owner(birth_date=attributes[_BIRTH]))
 
     def end(self, name: str) -> None:
         """An element ends; a record is whole only now."""
         self.depth -= 1
-        if name == "Record" and self.record is not None:
-            record, self.record = self.record, None
+        if name == "Record" and self.open:
+            number, record, metadata = self.open.pop()
             try:
-                if one := _observation(record, self.metadata, self.pressures):
+                if one := _observation(record, metadata, self.pressures):
                     self.items.append(one)
             except OddError as odd:
-                self._refuse(str(odd))
+                self.items.append(Refusal(record=f"Record[{number}]", reason=str(odd)))
             except ArithmeticError:
-                self._refuse(OUT_OF_RANGE)
-
-    def _refuse(self, reason: str) -> None:
-        self.items.append(Refusal(record=f"Record[{self.records - 1}]", reason=reason))
+                self.items.append(Refusal(record=f"Record[{number}]", reason=OUT_OF_RANGE))
 
     def entity(self, *_: object) -> None:
         """An entity is declared."""
-        raise FileRefused("line 1: the file declares entities: not an export of Apple Health")
+        raise FileRefused("the file declares entities: not an export of Apple Health")
 
 
 def _stream(file: BinaryIO) -> Iterator[Item]:
@@ -163,6 +158,8 @@ def _stream(file: BinaryIO) -> Iterator[Item]:
             while reader.items:
                 yield reader.items.popleft()
         parser.Parse(b"", True)
+    except FileRefused as refusal:
+        raise FileRefused(f"line {parser.CurrentLineNumber}: {refusal}") from None
     except expat.ExpatError as error:
         told = expat.errors.messages.get(error.code) or "unreadable"
         raise FileRefused(f"line {error.lineno}: not XML, or cut off ({told})") from None

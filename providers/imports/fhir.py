@@ -28,6 +28,8 @@ from providers.observation import Method, Observation
 
 LOINC = "http://loinc.org"
 PANEL = "85354-9"
+VITAL_SIGNS = "85353-1"
+"""A panel that mostly names its members, which are Observations of their own."""
 _VITALS = {spec.loinc: vital for vital, spec in SPECS.items() if spec.loinc} | {
     "2708-6": Vital.SPO2}
 _SITES = {
@@ -60,18 +62,17 @@ def _resource(resource: Any) -> Iterator[Item]:
     if resource.get("resourceType") != "Observation":
         return
     codes = _codes(object_at(resource, "code"))
+    if VITAL_SIGNS in codes and _list(resource.get("component")):
+        raise OddError("a panel of vital signs: give each as an Observation of its own")
     if not codes & (_VITALS.keys() | {PANEL}):
         return
     if subject := _subject(resource):
         yield Owner(user_id=subject)
     if resource.get("status") not in _USABLE:
         raise OddError("its status says that it is no result")
-    parts = _components(resource) if PANEL in codes else [(_vital(codes), resource)]
     site = _site(resource)
-    if parts[0][0] is Vital.BODY_TEMPERATURE:
-        if site is None and resource.get("bodySite") is not None:
-            raise OddError("where it was measured is told by a code that is not known")
-        parts = [(temperature_at(site), resource)]
+    parts = _components(resource) if PANEL in codes else [(_vital_at(codes, resource, site),
+                                                           resource)]
     values = {vital: measured(vital, *_quantity(part)) for vital, part in parts}
     refuse_crossed(values)
     start, end, offset_s = _time(resource)
@@ -108,6 +109,16 @@ def _codes(concept: dict[str, Any]) -> set[str]:
 
 def _vital(codes: set[str]) -> Vital:
     return next(_VITALS[code] for code in sorted(codes) if code in _VITALS)
+
+
+def _vital_at(codes: set[str], resource: dict[str, Any], site: str | None) -> Vital:
+    """The vital, a temperature by where it was taken. OddError."""
+    vital = _vital(codes)
+    if vital is not Vital.BODY_TEMPERATURE:
+        return vital
+    if site is None and resource.get("bodySite") is not None:
+        raise OddError("where it was measured is told by a code that is not known")
+    return temperature_at(site)
 
 
 def _components(resource: dict[str, Any]) -> list[tuple[Vital, dict[str, Any]]]:

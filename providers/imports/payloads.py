@@ -4,9 +4,9 @@ Answers without readings (devices, subscriptions, notifications) are read and ho
 answers and tokens are refused, for they are no readings and were saved by mistake.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
-from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from providers import google_health, oura, withings_pages
@@ -23,12 +23,14 @@ from providers.observation import Parsed
 
 Parse = Callable[[Any], Parsed]
 
+_NOTIFICATION = re.compile(rb"(?=.*\buserid=\d+(?:&|\s*$))(?=.*\bappli=\d+(?:&|\s*$))"
+                           rb"[a-z_]+=[\w%.:+-]*(?:&[a-z_]+=[\w%.:+-]*)*\s*")
+"""The form that Withings sends when something is new."""
+
 
 def read_withings(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
     """An answer of `measure`, `v2/sleep`, `v2/measure`, `v2/user`, `notify`, or a notification."""
-    start = file.read(512)
-    if not start.lstrip().startswith(b"{") and {"userid", "appli"} <= parse_qs(
-            start.decode(errors="replace")).keys():
+    if _NOTIFICATION.fullmatch(file.read(512)):
         return
     file.seek(0)
     document = object_or_refused(opened_json(file))

@@ -10,7 +10,7 @@ import pytest
 
 from clinical.vitals import Vital
 from providers.google_health import DATA_TYPES, parse_data_points
-from providers.imports import FORMATS, Item
+from providers.imports import FORMATS, FileRefused, Item
 from providers.observation import Context, Granularity, Observation, Refusal, Statistic
 
 START = datetime(2026, 8, 6, 3, tzinfo=UTC)
@@ -250,3 +250,50 @@ def test_a_venous_saturation_is_no_spo2() -> None:
         "effective_time_frame": {"date_time": START.isoformat()}})
     assert not observations(items)
     assert len(refused(items)) == 1
+
+
+# --- whatever else a record must not be ----------------------------------------------------
+
+def test_a_night_that_ends_before_it_begins_is_refused() -> None:
+    night = {"id": 1, "startdate": 1641698630, "enddate": 1641677401, "date": "2022-01-09",
+             "data": {"hr_average": 60}}
+    items = read("withings", {"status": 0, "body": {"series": [night]}})
+    assert refused(items) == {"series[0].hr_average": "it ends before it begins"}
+
+
+def test_a_panel_of_vital_signs_says_how_to_give_them() -> None:
+    panel = {"code": {"coding": [{"system": "http://loinc.org", "code": "85353-1"}]}}
+    assert fhir(**panel, hasMember=[{"reference": "Observation/o2"}]) == []
+    items = fhir(**panel, component=[{"code": {"coding": [
+        {"system": "http://loinc.org", "code": "8867-4"}]}}])
+    assert not observations(items)
+    assert "an Observation of its own" in refused(items)["Observation[0]"]
+
+
+def test_a_record_inside_a_record_costs_neither() -> None:
+    def record(value: int, inner: str = "") -> str:
+        time = f"2026-08-06 07:{value - 60:02d}:00 +0000"
+        return (f'<Record type="HKQuantityTypeIdentifierHeartRate" unit="count/min" '
+                f'startDate="{time}" endDate="{time}" value="{value}">{inner}</Record>')
+
+    items = read("apple-health", f"<HealthData>{record(61, record(62))}</HealthData>".encode())
+    assert [one.value for one in observations(items)] == [62, 61]
+
+
+def test_entities_are_refused_with_their_line() -> None:
+    with pytest.raises(FileRefused, match="line 3"):
+        read("apple-health", b'<?xml version="1.0"?>\n<!DOCTYPE a [\n<!ENTITY b "c">\n]>\n<a/>')
+
+
+@pytest.mark.parametrize(("form", "good"), [
+    ("userid=12345&appli=4&startdate=1530576000&enddate=1530698753", True),
+    ("userid=12345&appli=4\n", True), ("userid=12345&appli=44&date=2026-08-06", True),
+    ("userid=12345&appli=4&startda", False), ("userid=12345&ap", False),
+    ("userid=12345&appli=4garbage", False), ("userid=&appli=4", False),
+])
+def test_a_notification_is_whole_or_refused(form: str, good: bool) -> None:
+    if good:
+        assert read("withings", form.encode()) == []
+    else:
+        with pytest.raises(FileRefused, match="line 1"):
+            read("withings", form.encode())
