@@ -21,6 +21,8 @@ USER = "admin"
 POOLS = {"ingest": 8, "training": 2}
 PARALLELISM = 4
 """Tasks at once, however many workers share them."""
+_TIMEOUT_S = 120
+"""On a machine busy with other work, Airflow's first answers have taken more than 30 s."""
 
 
 class AirflowError(UserError):
@@ -149,7 +151,7 @@ class AirflowClient:
         self._root = place.url
         self._session = requests.Session()
         answer = self._session.post(
-            f"{self._root}/auth/token", timeout=30,
+            f"{self._root}/auth/token", timeout=_TIMEOUT_S,
             json={"username": USER, "password": place.keys.airflow_password})
         if not answer.ok:
             raise AirflowError(f"Airflow refused the login (HTTP {answer.status_code}); "
@@ -161,7 +163,12 @@ class AirflowClient:
         self._session.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body, timeout=30)
+        try:
+            answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body,
+                                           timeout=_TIMEOUT_S)
+        except requests.RequestException as error:
+            raise AirflowError(f"Airflow does not answer ({type(error).__name__}): read "
+                               "airflow-api-server.log in logs of VITALCAST_HOME") from error
         if answer.status_code == requests.codes.conflict:
             raise AirflowConflict
         if not answer.ok:

@@ -10,11 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from vitalcast.airflow import AirflowClient, AirflowPlace
+from vitalcast.airflow import AirflowClient, AirflowError, AirflowPlace
 from vitalcast.keys import load_keys
 
 RUNS = [{"id": number, "dag_run_id": f"run-{number}", "partition_key": f"hour-{number // 2}"}
         for number in range(300)]
+
+SILENT = "a_dag_that_hangs"
 
 
 class _Airflow(BaseHTTPRequestHandler):
@@ -22,6 +24,8 @@ class _Airflow(BaseHTTPRequestHandler):
         self._say({"access_token": "token"})
 
     def do_GET(self) -> None:
+        if SILENT in self.path:
+            return
         asked = parse_qs(urlsplit(self.path).query)
         newest_first = asked["order_by"] == ["-id"]
         found = sorted(RUNS, key=lambda run: int(str(run["id"])), reverse=newest_first)
@@ -50,3 +54,8 @@ def client(tmp_path: Path) -> Iterator[AirflowClient]:
 def test_new_runs_are_found_behind_hundreds_of_old_ones(client: AirflowClient) -> None:
     found = [run["dag_run_id"] for run in client.runs("ingest_vitals", "hour-149")]
     assert found == ["run-298", "run-299"]
+
+
+def test_an_airflow_that_does_not_answer_is_told_with_its_log(client: AirflowClient) -> None:
+    with pytest.raises(AirflowError, match=r"does not answer.*airflow-api-server\.log"):
+        client.runs(SILENT, "hour-149")
