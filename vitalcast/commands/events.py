@@ -20,7 +20,7 @@ from registry.event_log import read_breaker, waiting
 from registry.event_reading import Wanted, newest_events
 from registry.event_words import SEVERITIES
 from registry.events import event_key, series_hash
-from vitalcast.commands.cycle import AsJson, open_here
+from vitalcast.commands.cycle import open_here
 from vitalcast.errors import UserError
 from vitalcast.jobs.events import figures, open_elastic, try_delivery
 from vitalcast.settings import load_settings
@@ -63,7 +63,8 @@ def events(
     once: Annotated[bool, typer.Option(
         "--once", help="deliver: now and once, whatever the breaker says")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="setup: print, put nothing")] = False,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option(
+        "--json", help="print JSON; tail and search: an object a line")] = False,
 ) -> None:
     """What happened: read it here, or deliver it to Elasticsearch. No event names a patient.
 
