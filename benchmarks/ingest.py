@@ -43,7 +43,7 @@ from providers.sandbox.server import create_app, serving
 from providers.sandbox.world import World
 from providers.withings_pages import parse_getmeas
 from registry.database import Connection, Engine, open_engine, raw_cursor, transaction
-from registry.observations import save_fetch
+from registry.observations import Prepared, prepared, save_fetch
 from registry.patients import Patient, save_patients
 from registry.quality import check_saved
 from vitalcast.memory import collector_paused
@@ -134,13 +134,17 @@ def read_again(recording: Recording) -> FetchResult:
                        pages=pages, http_status=200, cursor_after=END.isoformat())
 
 
-def store(conn: Connection, recording: Recording, result: FetchResult, *,
+def ready(recording: Recording, result: FetchResult) -> Prepared:
+    """What is done before the database is asked."""
+    return prepared(result.pages, patient_id=recording.patient_id, provider=recording.provider,
+                    connection_id=recording.connection_id, parser_version=1)
+
+
+def store(conn: Connection, fetched: Prepared, result: FetchResult, *,
           checked: bool = True) -> int:
     """Store and judge one fetch; the rows that came of it."""
-    saved = save_fetch(
-        conn, connection_id=recording.connection_id, patient_id=recording.patient_id,
-        provider=recording.provider, resource=result.resource, cycle=END, window_start=START,
-        result=result)
+    saved = save_fetch(conn, fetched, resource=result.resource, cycle=END, window_start=START,
+                       result=result)
     if checked and saved.written:
         check_saved(conn, saved.written)
     return saved.inserted
@@ -150,13 +154,14 @@ def ingest_all(engine: Engine, recordings: list[Recording], *, checked: bool = T
     """Rows stored; one transaction a fetch, while the next one is read, as in the job."""
     rows: list[int] = []
 
-    def save(recording: Recording, result: FetchResult) -> int:
+    def save(fetched: Prepared, result: FetchResult) -> int:
         with transaction(engine) as conn:
-            return store(conn, recording, result, checked=checked)
+            return store(conn, fetched, result, checked=checked)
 
     with collector_paused(), Storing(rows.append) as storing:
         for recording in recordings:
-            storing.add(partial(save, recording, read_again(recording)))
+            result = read_again(recording)
+            storing.add(partial(save, ready(recording, result), result))
     return sum(rows)
 
 
@@ -173,7 +178,8 @@ def finished_rows(engine: Engine, recordings: list[Recording]) -> bytes:
     buffer = io.BytesIO()
     with transaction(engine) as conn:
         for recording in recordings:
-            store(conn, recording, read_again(recording))
+            result = read_again(recording)
+            store(conn, ready(recording, result), result)
         with raw_cursor(conn) as cursor:
             cursor.copy_expert("COPY observations TO STDOUT", buffer)
     return buffer.getvalue()

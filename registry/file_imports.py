@@ -18,7 +18,7 @@ from providers.observation import Observation, Parsed, Provider, Refusal
 from providers.versions import PARSER_VERSIONS
 from registry.connections import lock_connection
 from registry.database import Connection, RegistryError
-from registry.observations import Saved, save_pages
+from registry.observations import Saved, prepared, save_readings
 from registry.payloads import save_payloads, save_refusals
 
 CHUNK = 20_000
@@ -113,9 +113,9 @@ def _save_chunk(conn: Connection, chunk: list[Observation | Refusal], source: So
     observations = [one for one in chunk if isinstance(one, Observation)]
     refusals = [one for one in chunk if isinstance(one, Refusal)]
     page = Page(body=b"", sha256=source.sha256, parsed=Parsed(observations=observations))
-    saved = save_pages(conn, [page], patient_id=patient_id, provider=source.provider,
-                       connection_id=connection_id,
-                       parser_version=PARSER_VERSIONS[source.provider])
+    saved = save_readings(conn, prepared(
+        [page], patient_id=patient_id, provider=source.provider, connection_id=connection_id,
+        parser_version=PARSER_VERSIONS[source.provider]))
     save_refusals(conn, ((source.sha256, one) for one in refusals), connection_id=connection_id)
     return Counter(inserted=saved.inserted, revised=saved.revised, unchanged=saved.unchanged,
                    refused=len(refusals))

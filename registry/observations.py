@@ -1,12 +1,13 @@
 """Readings: the upsert with its history, and the fetch ledger.
 
+`prepared` makes what can be made without the database, so that it may be busy meanwhile;
 `save_fetch` writes everything that one fetch brought in the caller's transaction. Which version of
 a reading holds: the one with the later `provider_modified_at`; where the vendor gives none, the
 one fetched last, except that a payload seen before never replaces what a later one said. The
 replaced version goes to `observation_revisions`. The same fetch twice changes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,21 @@ Newest = dict[bytes, tuple[Observation, str]]
 """An observation a key, with the SHA-256 of its payload."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """Readings of a link as they will be stored: all that needs no database.
+
+    `lines` are those of `newest`, in its order; `received` counts duplicates too.
+    """
+
+    patient_id: str
+    provider: Provider
+    connection_id: str
+    newest: Newest
+    lines: Sequence[str]
+    received: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What was inserted of a link's readings, and which stored ones were revised."""
@@ -135,26 +151,37 @@ class Saved:
     written: Written | None = field(default=None, repr=False, compare=False)
 
 
+def prepared(
+    pages: "Sequence[Page]", *, patient_id: str, provider: Provider, connection_id: str,
+    parser_version: int,
+) -> Prepared:
+    """The observations of pages, each once, and what the database will be told of them."""
+    newest = _newest(pages, patient_id, provider)
+    owner = copy_text(patient_id), copy_text(provider), copy_text(connection_id)
+    return Prepared(
+        patient_id=patient_id, provider=provider, connection_id=connection_id, newest=newest,
+        lines=[_line(key, one, owner, f"{sha256}\t{parser_version}")
+               for key, (one, sha256) in newest.items()],
+        received=sum(len(page.parsed.observations) for page in pages))
+
+
 def save_fetch(
-    conn: Connection, *, connection_id: str, patient_id: str, provider: Provider | str,
-    resource: str, cycle: datetime, window_start: datetime, result: "FetchResult",
-    duration_s: float | None = None, parser_version: int = 1,
+    conn: Connection, ready: Prepared, *, resource: str, cycle: datetime, window_start: datetime,
+    result: "FetchResult", duration_s: float | None = None,
 ) -> Saved:
     """Store payloads, observations, refusals and the ledger row of one fetch.
 
-    A page that was read before the vendor failed is stored too; the cursor is that of `result`.
+    `ready` are the pages of `result`. A page that was read before the vendor failed is stored
+    too; the cursor is that of `result`.
     """
-    vendor = Provider(provider)
-    lock_connection(conn, connection_id)
-    save_payloads(conn, ((page.sha256, page.body) for page in result.pages), provider=vendor,
-                  resource=resource)
-    saved = save_pages(
-        conn, result.pages, patient_id=patient_id, provider=vendor,
-        connection_id=connection_id, parser_version=parser_version)
+    lock_connection(conn, ready.connection_id)
+    save_payloads(conn, ((page.sha256, page.body) for page in result.pages),
+                  provider=ready.provider, resource=resource)
+    saved = save_readings(conn, ready)
     save_refusals(conn, ((page.sha256, one) for page in result.pages
-                         for one in page.parsed.refused), connection_id=connection_id)
+                         for one in page.parsed.refused), connection_id=ready.connection_id)
     conn.execute(text(_LEDGER), {
-        "connection_id": connection_id, "resource": resource, "cycle": cycle,
+        "connection_id": ready.connection_id, "resource": resource, "cycle": cycle,
         "window_start": window_start, "outcome": str(result.outcome), "reason": result.reason,
         "http_status": result.http_status, "pages": len(result.pages),
         "received": result.received, "parsed": result.parsed, "refused": result.refused,
@@ -165,29 +192,22 @@ def save_fetch(
     return saved
 
 
-def save_pages(
-    conn: Connection, pages: "Sequence[Page]", *, patient_id: str, provider: Provider,
-    connection_id: str, parser_version: int,
-) -> Saved:
-    """Store the observations of pages, each version once; see the head of this module."""
-    newest = _newest(pages, patient_id, provider)
-    received = sum(len(page.parsed.observations) for page in pages)
-    owner = copy_text(patient_id), copy_text(provider), copy_text(connection_id)
-
-    def lines(chosen: Newest) -> Iterator[str]:
-        for key, (observation, sha256) in chosen.items():
-            yield _line(key, observation, owner, f"{sha256}\t{parser_version}")
-
+def save_readings(conn: Connection, ready: Prepared) -> Saved:
+    """Store observations, each version once; see the head of this module."""
+    new, lines = ready.newest, ready.lines
     known: dict[bytes, bool] = {}
-    if newest and _any_stored(conn, newest, patient_id):
-        known = _compared(conn, lines(newest))
+    if new and _any_stored(conn, new, ready.patient_id):
+        known = _compared(conn, lines)
+    if known:
+        lines = [line for key, line in zip(new, lines, strict=True) if key not in known]
+        new = {key: one for key, one in new.items() if key not in known}
     revised = _revise(conn) if any(known.values()) else []
-    new = {key: one for key, one in newest.items() if key not in known} if known else newest
-    copy_in(conn, _COPY_NEW, lines(new))
+    copy_in(conn, _COPY_NEW, lines)
     return Saved(
-        inserted=len(new), revised=len(revised), unchanged=received - len(new) - len(revised),
-        written=Written(patient_id=patient_id, provider=provider, connection_id=connection_id,
-                        new=new, revised=revised))
+        inserted=len(new), revised=len(revised),
+        unchanged=ready.received - len(new) - len(revised),
+        written=Written(patient_id=ready.patient_id, provider=ready.provider,
+                        connection_id=ready.connection_id, new=new, revised=revised))
 
 
 def _any_stored(conn: Connection, newest: Newest, patient_id: str) -> bool:

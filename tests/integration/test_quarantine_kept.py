@@ -16,7 +16,7 @@ from providers.imports import FORMATS
 from providers.observation import Provider
 from providers.stored import read_stored
 from registry.database import Engine, transaction
-from registry.observations import save_fetch
+from registry.observations import prepared, save_fetch
 from registry.panels import read_panels
 from registry.quarantine import EntryNotFound, find_entry
 from registry.retention import retain
@@ -118,8 +118,9 @@ def test_what_may_be_another_persons_is_kept_and_never_forecast_from(place: Inst
     result = FetchResult(resource="getmeas", outcome=Outcome.COMPLETE, pages=(page,))
     link = link_of(place, "demo-01")
     with transaction(place.system.engine) as conn:
-        save_fetch(conn, connection_id=link.connection_id, patient_id="demo-01",
-                   provider="withings", resource="getmeas", cycle=CYCLE, window_start=START,
+        ready = prepared(result.pages, patient_id="demo-01", provider=Provider.WITHINGS,
+                         connection_id=link.connection_id, parser_version=1)
+        save_fetch(conn, ready, resource="getmeas", cycle=CYCLE, window_start=START,
                    result=result)
         assert conn.execute(text("SELECT quality, method, quality_reasons FROM observations")
                             ).one() == ("quarantined", "ambiguous",

@@ -28,7 +28,7 @@ from providers.observation import (
 )
 from registry.database import transaction
 from registry.fetch_ledger import read_before
-from registry.observations import Saved, save_fetch
+from registry.observations import Prepared, Saved, prepared, save_fetch
 from registry.patients import Patient, save_patients
 from registry.readings import (
     DailyReading,
@@ -67,10 +67,13 @@ def save(engine: Engine, fetched: FetchResult, *, cycle: datetime = CYCLE,
         save_patients(conn, [Patient(patient_id=patient)])
         conn.execute(text("""INSERT INTO connections (connection_id, patient_id, provider)
             VALUES ('withings:' || :p, :p, 'withings') ON CONFLICT DO NOTHING"""), {"p": patient})
-        return save_fetch(
-            conn, connection_id=f"withings:{patient}", patient_id=patient,
-            provider=Provider.WITHINGS, resource="heart", cycle=cycle, window_start=START,
-            result=fetched)
+        return save_fetch(conn, ready(fetched, patient), resource="heart", cycle=cycle,
+                          window_start=START, result=fetched)
+
+
+def ready(fetched: FetchResult, patient: str = "p1") -> Prepared:
+    return prepared(fetched.pages, patient_id=patient, provider=Provider.WITHINGS,
+                    connection_id=f"withings:{patient}", parser_version=1)
 
 
 def rows(engine: Engine, query: str) -> list[tuple[Any, ...]]:
@@ -179,10 +182,9 @@ def test_several_fetches_may_share_a_transaction(engine: Engine) -> None:
     save(engine, result(page([reading(0)])))
     with transaction(engine) as conn:
         for minute in (1, 2):
-            saved = save_fetch(
-                conn, connection_id="withings:p1", patient_id="p1", provider="withings",
-                resource=f"r{minute}", cycle=CYCLE, window_start=START,
-                result=result(page([reading(minute)])))
+            fetched = result(page([reading(minute)]))
+            saved = save_fetch(conn, ready(fetched), resource=f"r{minute}", cycle=CYCLE,
+                               window_start=START, result=fetched)
             assert saved.inserted == 1
     assert len(values(engine)) == 3
 
@@ -207,9 +209,9 @@ def test_a_fetch_that_dies_before_its_commit_leaves_nothing(engine: Engine) -> N
 
     def die() -> None:
         with transaction(engine) as conn:
-            save_fetch(conn, connection_id="withings:p1", patient_id="p1", provider="withings",
-                       resource="heart", cycle=CYCLE + HOUR, window_start=START,
-                       result=result(page([reading(1)])))
+            fetched = result(page([reading(1)]))
+            save_fetch(conn, ready(fetched), resource="heart", cycle=CYCLE + HOUR,
+                       window_start=START, result=fetched)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

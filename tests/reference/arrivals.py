@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from providers.fetching import Page
 from providers.observation import Observation, Parsed, Provider
 from registry.database import transaction
-from registry.observations import save_pages
+from registry.observations import prepared, save_readings
 from registry.patients import add_patient
 from registry.payloads import save_payloads
 from registry.quality import Checked, check_arrivals, check_saved, spans_of
@@ -28,8 +28,9 @@ def arrive(engine: Engine, readings: Sequence[Observation], *, platform: str = "
             VALUES (:connection, 'p1', :platform) ON CONFLICT DO NOTHING"""),
             {"connection": f"{platform}:p1", "platform": platform})
         save_payloads(conn, [(sha256, b"")], provider=Provider(platform), resource=resource)
-        saved = save_pages(conn, [page], patient_id="p1", provider=Provider(platform),
-                           connection_id=f"{platform}:p1", parser_version=1)
+        saved = save_readings(conn, prepared(
+            [page], patient_id="p1", provider=Provider(platform),
+            connection_id=f"{platform}:p1", parser_version=1))
         if read_back or resource == "webhook" or resource.startswith("file "):
             return check_arrivals(conn, "p1", spans_of(readings))
         return check_saved(conn, saved.written) if saved.written else Checked()

@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from providers.errors import SchemaError
 from providers.fetching import FetchRequest, FetchResult, Outcome
-from providers.observation import Parsed, Refusal
+from providers.observation import Parsed, Provider, Refusal
 from registry.connections import Connection as Link
 from registry.connections import due_connections
 from registry.database import transaction
-from registry.observations import save_fetch
+from registry.observations import prepared, save_fetch
 from registry.quarantine import entries, hold_fetch
 from tests.reference.cycles import CYCLE, HISTORY_DAYS, Installation
 from vitalcast.cli import app
@@ -82,9 +82,11 @@ def save(place: Installation, result: FetchResult, version: int, hour: datetime 
     """As ingest does, with parse functions of some version."""
     link = link_of(place, patient)
     with transaction(place.system.engine) as conn:
-        save_fetch(conn, connection_id=link.connection_id, patient_id=link.patient_id,
-                   provider=link.provider, resource=result.resource, cycle=hour,
-                   window_start=START, result=result, parser_version=version)
+        ready = prepared(result.pages, patient_id=link.patient_id,
+                         provider=Provider(link.provider), connection_id=link.connection_id,
+                         parser_version=version)
+        save_fetch(conn, ready, resource=result.resource, cycle=hour, window_start=START,
+                   result=result)
         hold_fetch(conn, result, connection_id=link.connection_id, cycle=hour,
                    parser_version=version)
 

@@ -23,7 +23,7 @@ from registry.coverage import save_signals
 from registry.database import transaction
 from registry.events import record
 from registry.fetch_ledger import read_before, troubled_fetches
-from registry.observations import save_fetch
+from registry.observations import Prepared, prepared, save_fetch
 from registry.patients import patient_ids
 from registry.quality import check_saved
 from registry.quarantine import hold_fetch
@@ -112,6 +112,7 @@ class _Fetched:
     """What a fetch brought, from when on it was asked for, and how long that took."""
 
     result: FetchResult
+    ready: Prepared
     start: datetime
     duration_s: float
 
@@ -129,21 +130,27 @@ def _fetch(system: System, connection: Connection, client: Client, resource: str
     result = client.fetch(request)
     if since is not None:
         result = replace(result, cursor_after=None)
-    return _Fetched(result=result, start=start, duration_s=time.monotonic() - began)
+    duration_s = time.monotonic() - began
+    ready = prepared(result.pages, patient_id=connection.patient_id,
+                     provider=Provider(connection.provider),
+                     connection_id=connection.connection_id,
+                     parser_version=_version(connection))
+    return _Fetched(result=result, ready=ready, start=start, duration_s=duration_s)
+
+
+def _version(connection: Connection) -> int:
+    return PARSER_VERSIONS[Provider(connection.provider)]
 
 
 def _save(system: System, connection: Connection, hour: datetime,
           fetched: _Fetched) -> Counter[str]:
     result = fetched.result
-    version = PARSER_VERSIONS[Provider(connection.provider)]
     with transaction(system.engine) as conn:
         saved = save_fetch(
-            conn, connection_id=connection.connection_id, patient_id=connection.patient_id,
-            provider=connection.provider, resource=result.resource, cycle=hour,
-            window_start=fetched.start, result=result, duration_s=fetched.duration_s,
-            parser_version=version)
+            conn, fetched.ready, resource=result.resource, cycle=hour, window_start=fetched.start,
+            result=result, duration_s=fetched.duration_s)
         hold_fetch(conn, result, connection_id=connection.connection_id, cycle=hour,
-                   parser_version=version)
+                   parser_version=_version(connection))
         if result.status is not None:
             conclude(conn, connection, result.status)
         flagged = check_saved(conn, saved.written).raised if saved.written else 0

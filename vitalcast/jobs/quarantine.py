@@ -19,7 +19,7 @@ from providers.stored import is_fetched, read_stored
 from providers.versions import PARSER_VERSIONS
 from registry.database import Connection, transaction
 from registry.events import Event, record
-from registry.observations import save_pages
+from registry.observations import prepared, save_readings
 from registry.payloads import save_refusals
 from registry.quality import check_arrivals, spans_of
 from registry.quarantine import (
@@ -198,8 +198,9 @@ def _read_again(conn: Connection, one: Stored, *, by: str) -> Counter[str]:
         return Counter(not_kept=1, held=1)        # a file too large to keep: import it again
     version = PARSER_VERSIONS[one.provider]
     page = read_stored(one.provider, one.resource, one.body, end=one.known_until, zone=one.zone)
-    saved = save_pages(conn, [page], patient_id=one.patient_id, provider=one.provider,
-                       connection_id=one.connection_id, parser_version=version)
+    saved = save_readings(conn, prepared(
+        [page], patient_id=one.patient_id, provider=one.provider,
+        connection_id=one.connection_id, parser_version=version))
     if saved.inserted or saved.revised:
         check_arrivals(conn, one.patient_id, spans_of(page.parsed.observations))
     forget_refusals(conn, one)

@@ -1,5 +1,6 @@
 """One thing is stored while the next is fetched; nothing is lost, not even an error."""
 
+import sys
 import threading
 from functools import partial
 
@@ -49,6 +50,13 @@ def test_an_error_comes_out_of_the_next_call_and_of_the_end() -> None:
     assert stored == []                     # what came after it was not begun
     with pytest.raises(OSError, match="full"), Storing(stored.append) as storing:
         storing.add(fail)
+
+
+def test_threads_take_turns_as_before_at_the_end() -> None:
+    before = sys.getswitchinterval()
+    with Storing(print):
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before
 
 
 def test_an_error_of_the_caller_is_the_one_that_is_told() -> None:
