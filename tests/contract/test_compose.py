@@ -4,8 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -93,7 +98,57 @@ def test_what_goes_on_running_has_a_health_check_and_waits_for_what_it_needs(
         assert service.get("restart") == "no" or "healthcheck" in service, name
         if service["image"].startswith(OURS):
             assert service["depends_on"] and service["read_only"], name
+        assert service["logging"]["options"]["max-size"], name
     assert services["airflow-worker"]["deploy"]["replicas"] == 2
+
+
+def test_airflow_finds_the_exporter_of_its_metrics_whatever_profile_runs() -> None:
+    services = yaml.safe_load(compose("config", **filled()).stdout)["services"]
+    for name, service in services.items():
+        if name.startswith("airflow-"):
+            assert service["environment"]["AIRFLOW__METRICS__STATSD_HOST"] == "statsd-exporter"
+            assert service["depends_on"]["statsd-exporter"]["condition"] == "service_healthy"
+
+
+def test_postgres_is_not_healthy_before_it_listens_to_others(
+        services: dict[str, dict[str, Any]]) -> None:
+    assert "-h 127.0.0.1" in " ".join(services["postgres"]["healthcheck"]["test"])
+
+
+@pytest.mark.parametrize(("name", "port", "answer", "healthy"), [
+    ("elasticsearch", 9200, (200, "{}"), True), ("elasticsearch", 9200, (408, "{}"), False),
+    ("airflow-api-server", 8080, (200, '{"metadatabase": {"status": "healthy"}}'), True),
+    ("airflow-api-server", 8080, (200, '{"metadatabase": {"status": "unhealthy"}}'), False),
+])
+def test_a_health_check_tells_what_is_behind_the_port(
+        services: dict[str, dict[str, Any]], name: str, port: int, answer: tuple[int, str],
+        healthy: bool) -> None:
+    with answering(*answer) as (stub, asked):
+        _, *words = services[name]["healthcheck"]["test"]
+        words = [word.replace(f":{port}", f":{stub}").replace("$$", "$") for word in words]
+        done = subprocess.run(words, check=False, capture_output=True, env={
+            "PATH": f"{BIN}:{os.environ['PATH']}", "ELASTIC_PASSWORD": "se same"})
+    assert (done.returncode == 0) is healthy, done.stderr
+    if name == "elasticsearch":
+        assert asked == [f"Basic {b64encode(b'elastic:se same').decode()}"]
+
+
+@contextmanager
+def answering(status: int, body: str) -> Iterator[tuple[int, list[str | None]]]:
+    """A server on loopback with one answer: its port, and the logins that it was asked with."""
+    asked: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["authorization"])
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.server_address[1], asked
+        server.shutdown()
 
 
 def test_every_setting_reaches_our_services_from_the_env_file(
