@@ -92,7 +92,7 @@ class PatientOut(BaseModel):
         int | None, Field(description="first hour whose P(≥ 5) passes the threshold")]
     main_reason: str
     unusual_nights: Annotated[
-        list[str], Field(description="last night against the patient's own, where unlike them")]
+        list[str], Field(description="the newest night (48 h) where unlike the patient's own")]
     newest_reading: AwareDatetime | None
     newest_reading_age_minutes: int | None
 

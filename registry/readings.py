@@ -79,7 +79,7 @@ CROSS JOIN LATERAL (
 ORDER BY p.patient_id, o.effective_start DESC, v.position"""
 
 _NIGHTLY = f"""
-SELECT p.patient_id, v.vital, CAST(o.value AS double precision)
+SELECT p.patient_id, v.vital, o.effective_start, CAST(o.value AS double precision)
 {_SERIES}
 CROSS JOIN LATERAL (
     SELECT r.value, r.effective_start {_IN_WINDOW}
@@ -144,11 +144,11 @@ def civil_offsets(
 def nightly_readings(
     conn: Connection, patients: Sequence[str], vitals: Sequence[str], since: datetime,
     until: datetime,
-) -> dict[str, dict[str, list[float]]]:
-    """Means over a night or a day in [since, until) in time order, by patient and vital."""
-    found: dict[str, dict[str, list[float]]] = {patient: {} for patient in patients}
-    for patient, vital, value in _rows(conn, _NIGHTLY, patients, vitals, since, until):
-        found[patient].setdefault(vital, []).append(value)
+) -> dict[str, dict[str, list[tuple[datetime, float]]]]:
+    """Means over a night or a day that began in [since, until), in time order, with their begin."""
+    found: dict[str, dict[str, list[tuple[datetime, float]]]] = {name: {} for name in patients}
+    for patient, vital, start, value in _rows(conn, _NIGHTLY, patients, vitals, since, until):
+        found[patient].setdefault(vital, []).append((start, value))
     return found
 
 

@@ -380,4 +380,7 @@ def test_nightly_readings_are_the_averages_over_a_night_or_a_day(engine: Engine)
         reading(2, "44", granularity=Granularity.NIGHT, statistic=Statistic.MIN)])))
     with transaction(engine) as conn:
         found = nightly_readings(conn, ["p1", "p2"], ["heart_rate", "spo2"], START, CYCLE)
-    assert found == {"p1": {"heart_rate": [51, 52]}, "p2": {}}
+    assert {vital: [value for _, value in nights] for vital, nights in found["p1"].items()} == {
+        "heart_rate": [51, 52]}
+    assert found["p1"]["heart_rate"][0][0] < found["p1"]["heart_rate"][1][0]
+    assert found["p2"] == {}

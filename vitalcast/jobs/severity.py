@@ -41,11 +41,14 @@ from vitalcast.model_config import ModelConfig
 
 Json = dict[str, Any]
 FloatArray = npt.NDArray[np.float64]
+Nights = Mapping[str, Sequence[tuple[datetime, float]]]
 
 CURRENT_WINDOW = timedelta(hours=72)
 SHOWN_DAYS = 5
 PROTOCOL_WINDOW = timedelta(days=SHOWN_DAYS + 3)   # a prolonged fever may have begun before
 NIGHTS_WINDOW = timedelta(days=30)
+RECENT_NIGHT = timedelta(hours=48)
+"""An older night than that is no sign of how a patient is: rings and watches sync late."""
 BASELINE = Vital.SYSTOLIC_BP
 """The vital whose usual value protocols compare a day with."""
 NIGHTLY = ("heart_rate", "respiratory_rate", "skin_temperature", "skin_temperature_deviation")
@@ -60,7 +63,7 @@ class Read:
     entries: Sequence[Entry]
     daily: Sequence[DailyReading]
     offset: timedelta
-    nights: Mapping[str, Sequence[float]]
+    nights: Nights
 
 
 def severity_rows(
@@ -159,7 +162,7 @@ def _now(read: Read, hour: datetime) -> tuple[Current, Severity]:
                              spo2_scale=patient.spo2_scale)
     return current, severity_now(
         current, age_years=age_years(patient.birth_date, hour.date()), pregnant=patient.pregnant,
-        deviations=last_night(read.nights))
+        deviations=last_night(read.nights, hour))
 
 
 def _ahead(now: Sequence[tuple[Current, Severity]], quantiles: Mapping[str, FloatArray],
@@ -188,10 +191,12 @@ def age_years(birth_date: date | None, today: date) -> float | None:
     return float(today.year - birth_date.year - (not had_birthday))
 
 
-def last_night(nights: Mapping[str, Sequence[float]]) -> tuple[Deviation, ...]:
-    """The newest night of each vital against the nights before it."""
-    return baseline_deviation({vital: values[-1] for vital, values in nights.items()},
-                              {vital: values[:-1] for vital, values in nights.items()})
+def last_night(nights: Nights, hour: datetime) -> tuple[Deviation, ...]:
+    """The newest night of each vital against the nights before it, where it is recent."""
+    recent = {vital: [value for _, value in values] for vital, values in nights.items()
+              if hour - values[-1][0] <= RECENT_NIGHT}
+    return baseline_deviation({vital: values[-1] for vital, values in recent.items()},
+                              {vital: values[:-1] for vital, values in recent.items()})
 
 
 def protocol_days(

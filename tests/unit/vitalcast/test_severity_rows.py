@@ -67,14 +67,25 @@ def test_the_usual_value_is_the_median_before_the_last_day() -> None:
     np.testing.assert_array_equal(usual_values(hours), [11.5, 130, np.nan, np.nan])
 
 
+def nights(*values: float, ago_h: int = 14) -> list[tuple[datetime, float]]:
+    """One night after the other, the newest of which began so many hours ago."""
+    return [(HOUR - timedelta(hours=ago_h + 24 * back), value)
+            for back, value in reversed(list(enumerate(reversed(values))))]
+
+
 def test_the_newest_night_is_compared_with_those_before_it() -> None:
-    (found,) = last_night({"heart_rate": [60.0] * MINIMUM_NIGHTS + [75.0]})
+    (found,) = last_night({"heart_rate": nights(*[60.0] * MINIMUM_NIGHTS, 75.0)}, HOUR)
     assert (found.value, found.usual, found.nights) == (75, 60, MINIMUM_NIGHTS)
     assert found.z is not None and found.z > 3
 
 
+def test_a_night_of_days_ago_says_nothing_of_now() -> None:
+    old = nights(*[60.0] * MINIMUM_NIGHTS, 75.0, ago_h=49)
+    assert last_night({"heart_rate": old}, HOUR) == ()
+
+
 def test_no_nights_are_no_deviation() -> None:
-    assert last_night({}) == ()
+    assert last_night({}, HOUR) == ()
 
 
 def test_days_are_consecutive_and_end_with_the_one_that_the_hour_closes() -> None:
