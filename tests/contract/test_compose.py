@@ -12,10 +12,12 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from dashboards.sources import sources
 from vitalcast.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +115,34 @@ def test_airflow_finds_the_exporter_of_its_metrics_whatever_profile_runs() -> No
 def test_postgres_is_not_healthy_before_it_listens_to_others(
         services: dict[str, dict[str, Any]]) -> None:
     assert "-h 127.0.0.1" in " ".join(services["postgres"]["healthcheck"]["test"])
+
+
+def test_alerts_of_prometheus_and_of_grafana_reach_the_alertmanager() -> None:
+    told = yaml.safe_load(compose("--profile", "watch", "config", **filled()).stdout)
+    files = {name: yaml.safe_load(one["content"] if "content" in one else
+                                  Path(one["file"]).read_text())
+             for name, one in told["configs"].items() if name != "databases"}
+    [[target]] = [one["targets"] for one in
+                  files["prometheus"]["alerting"]["alertmanagers"][0]["static_configs"]]
+    assert target.split(":")[0] in told["services"]
+    [contact] = files["contacts"]["contactPoints"]
+    assert contact["receivers"][0]["settings"]["url"] == f"http://{target}"
+    assert files["contacts"]["policies"][0]["receiver"] == contact["name"]
+    sent_to = files["alertmanager"]["route"]
+    receivers = {one["name"] for one in files["alertmanager"]["receivers"]}
+    assert {sent_to["receiver"], *(one["receiver"] for one in sent_to["routes"])} <= receivers
+
+
+def test_the_addresses_of_the_example_reach_what_compose_runs(
+        services: dict[str, dict[str, Any]]) -> None:
+    told = dict(re.findall(r"^#(VITALCAST_(?:GRAFANA|ELASTICSEARCH)\w*URL)=(.+)$", EXAMPLE,
+                           re.MULTILINE))
+    assert {urlsplit(url).hostname for url in told.values()} == {
+        "grafana", "postgres", "elasticsearch"} <= set(services)
+    [source] = sources(Settings.model_construct(
+        grafana_database_url=told["VITALCAST_GRAFANA_DATABASE_URL"],
+        grafana_patients_database_url=""))
+    assert source.document["jsonData"]["sslmode"] == "disable"      # as Compose's PostgreSQL has it
 
 
 @pytest.mark.parametrize(("name", "port", "answer", "healthy"), [
