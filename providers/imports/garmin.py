@@ -43,23 +43,18 @@ _CONTEXTS = {"ACTIVE": Context.ACTIVE, "HIGHLY_ACTIVE": Context.ACTIVE, "SEDENTA
 def read_garmin(file: BinaryIO, _: ZoneInfo | None) -> Iterator[Item]:
     """Every list of summaries of one payload; pings and deregistrations hold no readings.
 
-    A list of a kind that is not read is refused by its name, and the others stand.
+    A list of a kind that is not read is refused by its name, and those beside it stand.
     """
     document = object_or_refused(opened_json(file))
+    if document and not document.keys() & _READERS.keys():
+        raise refused_keys(document, "a payload of Garmin Health")
     for name, records in document.items():
-        if name not in _READERS and not _of_garmin(records):
-            raise refused_keys(document, "a payload of Garmin Health")
         if isinstance(records, list):
             yield from _owners(records)
         if name in _READERS:
             yield from each_record(records, name, _READERS[name])
         else:
             yield Refusal(record=name, reason="summaries of a kind that is not read")
-
-
-def _of_garmin(records: Any) -> bool:
-    return isinstance(records, list) and all(
-        isinstance(record, dict) and "userId" in record for record in records)
 
 
 def _owners(records: list[Any]) -> Iterator[Item]:

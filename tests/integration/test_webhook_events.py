@@ -189,6 +189,20 @@ def test_what_is_not_understood_stays_with_its_reason(
     assert rows(system, "SELECT count(*) FROM webhook_events WHERE body IS NULL") == [(0,)]
 
 
+def test_a_list_that_nobody_reads_costs_no_other_of_its_push(system: System) -> None:
+    for user, patient in (("u", "p1"), ("v", "p2")):
+        link_account(system, provider=Provider.GARMIN, account=user, patient_id=patient)
+    add(system, Provider.GARMIN, {"dailies": [day("u", "s", 60)], "sleeps": [{"userId": "u"}],
+                                  "moods": [{"userId": "v"}]})
+    figures = process_webhooks(system, now=NOW)
+    assert (figures["done"], figures["inserted"], figures["refused"]) == (1, 1, 2)
+    assert rows(system, "SELECT record, reason FROM refusals ORDER BY record") == [
+        ("payload", "line 1: not a payload of Garmin Health: none of its top-level members, "
+                    "1 others"),
+        ("sleeps", "summaries of a kind that is not read")]
+    assert rows(system, "SELECT status, kind FROM quarantine") == [("held", "records")] * 2
+
+
 def test_an_event_that_our_code_stumbles_over_stops_no_other(
         system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     link_account(system, provider=Provider.GARMIN, account="u", patient_id="p1")

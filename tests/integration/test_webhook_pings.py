@@ -118,6 +118,14 @@ def test_nobody_is_asked_for_what_is_not_read_here_nor_outside_of_the_list(
     assert "not Garmin's" in str(found(system)[1][1][1])
 
 
+def test_what_is_not_read_here_costs_no_other_address(system: System, garmin: Vendor) -> None:
+    garmin.replies = [Reply(document=[day(60)])]
+    told(system, garmin, sleeps=[{"userId": "u", "callbackURL": f"{garmin.url}/sleeps"}])
+    figures = process_webhooks(system)
+    assert (figures["done"], figures["inserted"], figures["refused"]) == (1, 1, 1)
+    assert [one.path for one in garmin.asked] == ["/rest"]
+
+
 def test_one_bad_address_stores_nothing_of_the_event_until_all_are_good(
         system: System, garmin: Vendor) -> None:
     link = {"userId": "u", "callbackURL": f"{garmin.url}/second"}

@@ -160,7 +160,7 @@ def _take(system: System, key: str, todo: _Todo, hour: datetime,
             return Counter()
         try:
             parts = _parts(system, event, pulled)
-            pushed = {part: _parsed(event, part) for part in parts if isinstance(part, Push)}
+            pushed = _pushed(event, parts)
         except (EventRefused, FileRefused) as refusal:
             mark_event(conn, key, "refused", str(refusal))
             return Counter(events=1, refused_events=1)
@@ -178,16 +178,42 @@ def _take(system: System, key: str, todo: _Todo, hour: datetime,
 
 
 def _parts(system: System, event: Event, pulled: Mapping[Pull, Push]) -> list[Part]:
-    """What the event says, with what its addresses held in their place. EventRefused, FileRefused
-    for an address that is not the vendor's, or that holds what nobody reads."""
-    parts = read_event(event.provider, event.body)
-    for part in parts:
+    """What the event says, with what its addresses held in their place. EventRefused for an
+    address that is not the vendor's; one of what nobody reads stands as an empty push of it."""
+    parts: list[Part] = []
+    for part in read_event(event.provider, event.body):
         if isinstance(part, Pull) and part not in pulled:
             from providers.webhooks.pings import require_allowed
 
             require_allowed(part, system.settings.ping_hosts)
-            _parsed(event, Push(account=part.account, body=orjson.dumps({part.name: []})))
-    return [pulled.get(part, part) if isinstance(part, Pull) else part for part in parts]
+            empty = Push(account=part.account, body=orjson.dumps({part.name: []}))
+            parts.append(part if _is_read(event, empty) else empty)
+        else:
+            parts.append(pulled.get(part, part) if isinstance(part, Pull) else part)
+    return parts
+
+
+def _is_read(event: Event, push: Push) -> bool:
+    try:
+        _parsed(event, push)
+    except FileRefused:
+        return False
+    return True
+
+
+def _pushed(event: Event, parts: Sequence[Part]) -> dict[Push, Items]:
+    """What each push holds; one that nobody reads is refused alone. FileRefused where all are."""
+    found: dict[Push, Items] = {}
+    refused: dict[Push, FileRefused] = {}
+    for push in (part for part in parts if isinstance(part, Push)):
+        try:
+            found[push] = _parsed(event, push)
+        except FileRefused as refusal:
+            refused[push] = refusal
+    if refused and len(refused) == len(parts):
+        raise next(iter(refused.values()))
+    return found | {push: [Refusal(record="payload", reason=str(why))]
+                    for push, why in refused.items()}
 
 
 def _follow(system: System, key: str, ping: _Ping, hour: datetime,
