@@ -160,7 +160,8 @@ def test_a_point_under_another_key_is_refused() -> None:
 
 @pytest.mark.parametrize("payload", [
     b"", b"[]", b"null", {"points": []}, {"dataPoints": {}}, {"dataPoints": None},
-    {"dataPoints": [], "nextPageToken": 7},
+    {"dataPoints": [], "nextPageToken": 7}, {"error": {"code": 500, "status": "INTERNAL"}},
+    {"dataPoints": [], "error": {"code": 500}},
 ])
 def test_another_shape_is_given_up_as_a_whole(payload: Any) -> None:
     with pytest.raises(SchemaError):
