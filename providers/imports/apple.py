@@ -67,7 +67,8 @@ _MOTIONS = {"1": Context.REST, "2": Context.ACTIVE}
 _SITES = ("other", "armpit", "body", "ear", "finger", "gastro-intestinal", "mouth", "rectum", "toe",
           "ear drum", "temporal artery", "forehead")
 """HKBodyTemperatureSensorLocation by its number, as the export has it."""
-_SITE_KEY = "HKBodyTemperatureSensorLocation"
+_SITE_KEYS = ("HKBodyTemperatureSensorLocation", "HKMetadataKeyBodyTemperatureSensorLocation")
+"""The constant's value and its name: exports have some keys by the one, some by the other."""
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)")
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError,
             ValueError)
@@ -176,7 +177,9 @@ def _observation(record: dict[str, str], metadata: dict[str, str],
     vital = _VITALS.get(record.get("type", ""))
     if vital is None:
         return None
-    site = _site(metadata.get(_SITE_KEY)) if vital is Vital.BODY_TEMPERATURE else None
+    site = None
+    if vital is Vital.BODY_TEMPERATURE:
+        site = _site(next((metadata[key] for key in _SITE_KEYS if key in metadata), None))
     if site is not None:
         vital = temperature_at(site)
     value = _value(vital, record.get("value", ""), record.get("unit", ""))

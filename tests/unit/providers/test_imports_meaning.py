@@ -58,7 +58,8 @@ def terra(kind: str, start: str, end: str, **members: Any) -> list[Item]:
 
 def apple(kind: str, value: str, unit: str, *, hours: float = 0, site: str = "") -> list[Item]:
     start, end = (f"{at:%Y-%m-%d %H:%M:%S} +0000" for at in (START, START + timedelta(hours=hours)))
-    entry = f'<MetadataEntry key="HKBodyTemperatureSensorLocation" value="{site}"/>' if site else ""
+    key = ("HKMetadataKey" if site == "4" else "HK") + "BodyTemperatureSensorLocation"
+    entry = f'<MetadataEntry key="{key}" value="{site}"/>' if site else ""
     return read("apple-health", (
         f'<HealthData><Record type="HKQuantityTypeIdentifier{kind}" sourceName="W" unit="{unit}" '
         f'startDate="{start}" endDate="{end}" value="{value}">{entry}</Record></HealthData>'
