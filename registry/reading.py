@@ -45,6 +45,7 @@ from registry.views import (
     Interval,
     Link,
     Model,
+    Night,
     Patient,
     PatientList,
     Run,
@@ -138,6 +139,14 @@ class Reading:
             vital: tuple(_hour(hour, known.get((vital, hour), (None, 0))) for hour in hours)
             for vital in vitals
         }
+
+    def nights(
+        self, access: Access, patient_id: str, vitals: Sequence[str], start: datetime, end: datetime
+    ) -> tuple[Night, ...]:
+        """Vendors' means over a night or a day that began in [start, end), by vital and time."""
+        rows = self._ask_patient(
+            sql.NIGHTS, access, patient_id, vitals=list(vitals), start=start, end=end)
+        return tuple(Night(**row._mapping) for row in rows)
 
     def freshness(
         self, access: Access, patient_id: str, vitals: Sequence[str], as_of: datetime

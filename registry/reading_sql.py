@@ -84,6 +84,16 @@ WHERE p.patient_id = :patient AND {_VISIBLE} AND {_GRIDDED}
   AND o.effective_start >= :start AND o.effective_start < :end
 GROUP BY o.vital, hour"""
 
+NIGHTS = f"""
+SELECT o.vital, o.effective_start AS start, o.effective_end AS until, o.provider,
+       CAST(o.value AS double precision) AS mean
+FROM patients p JOIN observations o USING (patient_id)
+WHERE p.patient_id = :patient AND {_VISIBLE} AND o.quality = 'ok' AND o.statistic = 'mean'
+  AND o.granularity IN ('night', 'day') AND NOT {KEPT_OUT.format("o")}
+  AND o.vital = ANY(CAST(:vitals AS text[]))
+  AND o.effective_start >= :start AND o.effective_start < :end
+ORDER BY o.vital, o.effective_start, o.provider"""
+
 FRESHNESS = f"""
 SELECT v.vital, n.effective_start AS newest, n.provider, n.utc_offset_s,
        CAST(n.value AS double precision) AS newest_value,

@@ -90,6 +90,17 @@ class Hour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """A vendor's mean over a night or a day: neither scored nor forecast from."""
+
+    vital: str
+    start: datetime
+    until: datetime
+    mean: float
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """A central prediction interval; one bound per hour of the forecast."""
 

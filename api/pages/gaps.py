@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.coverage import HOUR, Run, hours_of, runs_of, words
+from api.pages.render import moment
 from providers.coverage import STATES, State
 from registry.views import CoverageDay
 
@@ -39,10 +40,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A run in words."""
+    """A run in words; `until` has a date where it ends on another day than it began."""
 
     start: datetime
-    end: datetime
+    until: str
+    length: str
     state: str
     why: str
 
@@ -72,9 +74,14 @@ def gaps_of(vital: str, days: Sequence[CoverageDay], start: datetime, as_of: dat
     return Gaps(
         bars=tuple(_bar(run, start) for run in runs if run.state is not State.OK), width=width,
         now="" if last is None else last.why or "", summary=_summary(runs),
-        gaps=tuple(Gap(start=run.start, end=run.end, state=words(run.state), why=run.why or "")
-                   for run in gaps[:MOST_GAPS]),
+        gaps=tuple(_gap(run) for run in gaps[:MOST_GAPS]),
         more=max(0, len(gaps) - MOST_GAPS))
+
+
+def _gap(run: Run) -> Gap:
+    same_day = run.start.date() == run.end.date()
+    return Gap(start=run.start, until=f"{run.end:%H:%M UTC}" if same_day else moment(run.end),
+               length=f"{run.hours} h", state=words(run.state), why=run.why or "")
 
 
 def legend(gaps: Mapping[str, Gaps]) -> tuple[tuple[str, str], ...]:
@@ -94,5 +101,5 @@ def _summary(runs: Sequence[Run]) -> str:
     counts: Counter[State] = Counter()
     for run in runs:
         counts[run.state] += run.hours
-    return ", ".join(f"{words(state)} {hours} h"
+    return ", ".join(f"{'a reading' if state is State.OK else words(state)} {hours} h"
                      for state, hours in sorted(counts.items()) if hours)

@@ -19,7 +19,7 @@ from clinical.news2 import BANDS, PARAMETERS
 from clinical.severity import INTENDED_USE
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
 from registry.reading import Reading
-from registry.views import Access, CoverageDay, Forecast, Freshness, Hour, Json, Link
+from registry.views import Access, CoverageDay, Forecast, Freshness, Hour, Json, Link, Night
 
 HISTORY = timedelta(days=7)
 HOUR = timedelta(hours=1)
@@ -57,7 +57,7 @@ class HourAhead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Freshness of one vital."""
+    """Freshness of one vital; `night` where only a vendor's mean of a night or a day is known."""
 
     label: str
     value: str
@@ -65,11 +65,16 @@ class Source:
     newest: datetime | None
     provider: str
     last_day: int
+    night: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """Everything of the report. `outlook` and `protocol` are stored JSON, {} where absent."""
+    """Everything of the report. `outlook` and `protocol` are stored JSON, {} where absent.
+
+    nights_alone  whether any chart shows means of nights, for want of hourly ones
+    changed       the scored vitals that have departed from what their models were trained on
+    """
 
     standing: Standing
     now: datetime
@@ -92,6 +97,8 @@ class ReportView:
     entries: tuple[EntryLine, ...]
     entry_days: int
     charts: Mapping[str, Any]
+    nights_alone: bool
+    changed: tuple[str, ...]
     gaps: Mapping[str, Gaps]
     gap_kinds: tuple[tuple[str, str], ...]
     remarks: Mapping[str, Remarks]
@@ -108,6 +115,8 @@ def report_view(
     forecasts = reading.forecasts(access, patient_id, VITALS)
     as_of = severity.cutoff if severity else now.replace(minute=0, second=0, microsecond=0)
     series = reading.series(access, patient_id, VITALS, as_of - HISTORY, as_of)
+    nights = _nights_alone(series, reading.nights(access, patient_id, VITALS, as_of - HISTORY,
+                                                  as_of))
     fresh = reading.freshness(access, patient_id, VITALS, as_of)
     entries = reading.entries(access, patient_id, now - RECENT)
     scored = reading.accuracy(access, patient_id, VITALS, timedelta(days=ACCURACY_DAYS))
@@ -126,12 +135,13 @@ def report_view(
         caveats=tuple(current.get("caveats") or ()),
         hours=_hours(outlook, as_of), outlook=outlook, drivers=_drivers(outlook),
         protocol=severity.protocol if severity else {},
-        sources=tuple(_source(one, now) for one in fresh),
+        sources=tuple(_source(one, nights.get(one.vital), now) for one in fresh),
         links=reading.links(access, patient_id),
         makings=_makings(reading, access, patient_id, forecasts, fresh),
         accuracy=tuple(accuracy_line(one) for one in scored), accuracy_days=ACCURACY_DAYS,
         entries=entry_lines(entries, place.cutoff), entry_days=RECENT.days,
-        charts=_charts(series, forecasts, as_of, gaps, remarks), gaps=gaps,
+        charts=_charts(series, nights, forecasts, as_of, gaps, remarks),
+        nights_alone=bool(nights), changed=_changed(outlook, remarks), gaps=gaps,
         gap_kinds=legend(gaps), remarks=remarks, mark_kinds=mark_kinds(remarks),
         intended_use=INTENDED_USE,
     )
@@ -189,11 +199,33 @@ def _drivers(outlook: Json) -> tuple[tuple[str, float, float], ...]:
     )
 
 
-def _source(one: Freshness, now: datetime) -> Source:
+def _nights_alone(series: Mapping[str, Sequence[Hour]],
+                  nights: Sequence[Night]) -> dict[str, list[Night]]:
+    """By vital, where it has no hour in the chart: there a night's mean is all that is known."""
+    found: dict[str, list[Night]] = {}
+    for one in nights:
+        if not any(hour.readings for hour in series[one.vital]):
+            found.setdefault(one.vital, []).append(one)
+    return found
+
+
+def _changed(outlook: Json, remarks: Mapping[str, Remarks]) -> tuple[str, ...]:
+    return tuple(SPECS[Vital(one["vital"])].noun for one in outlook.get("drivers") or ()
+                 if remarks[one["vital"]].changes)
+
+
+def _source(one: Freshness, nights: Sequence[Night] | None, now: datetime) -> Source:
+    """The newest reading; where there is none, the newest mean of a night."""
+    if one.newest is None and nights:
+        last = nights[-1]
+        return Source(
+            label=PARAMETER_LABELS[one.vital], value=_with_unit(one.vital, last.mean),
+            age=age(last.until, now), newest=last.until, provider=last.provider, last_day=0,
+            night=True)
     value = "" if one.newest_value is None else _with_unit(one.vital, one.newest_value)
     return Source(
         label=PARAMETER_LABELS[one.vital], value=value, age=age(one.newest, now),
-        newest=one.newest, provider=one.provider or "", last_day=one.last_day,
+        newest=one.newest, provider=one.provider or "", last_day=one.last_day, night=False,
     )
 
 
@@ -219,8 +251,9 @@ def _gaps(days: Sequence[CoverageDay], forecasts: Sequence[Forecast],
 
 
 def _charts(
-    series: Mapping[str, Sequence[Hour]], forecasts: Sequence[Forecast], as_of: datetime,
-    gaps: Mapping[str, Gaps], remarks: Mapping[str, Remarks],
+    series: Mapping[str, Sequence[Hour]], nights: Mapping[str, Sequence[Night]],
+    forecasts: Sequence[Forecast], as_of: datetime, gaps: Mapping[str, Gaps],
+    remarks: Mapping[str, Remarks],
 ) -> dict[str, Any]:
     """The data block that `charts.js` draws: seconds since 1970 and values, null for a gap."""
     ahead = {forecast.vital: forecast for forecast in forecasts}
@@ -228,10 +261,17 @@ def _charts(
         "now": as_of.timestamp(),
         "vitals": [
             {**_chart(vital, series[vital], ahead.get(vital), gaps[vital].now),
+             "nights": [[_middle(one, series[vital]), one.mean] for one in nights.get(vital, ())],
              "gaps": [[bar.at, bar.at + bar.hours, bar.words] for bar in gaps[vital].bars],
              "flags": [[one.at, one.keeps_out, one.words] for one in remarks[vital].marks]}
             for vital in VITALS],
     }
+
+
+def _middle(night: Night, hours: Sequence[Hour]) -> int:
+    """The number of the hour that a night's mean is drawn in, at most the last one."""
+    middle = night.start + (night.until - night.start) / 2
+    return min((middle - hours[0].start) // HOUR, len(hours) - 1)
 
 
 def _chart(vital: str, hours: Sequence[Hour], forecast: Forecast | None,

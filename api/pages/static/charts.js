@@ -3,6 +3,7 @@
 // forecast's median, and its 95, 80 and 50 % intervals as fans.
 (() => {
   const HOUR = 3600;
+  const HISTORY = 7, MEDIAN = 8, NIGHTS = 9;   // columns behind the times and the three fans
   const LEVELS = ["95", "80", "50"];
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -30,7 +31,9 @@
       ? LEVELS.flatMap((level) => [place(chart.forecast.fans[level][1]), place(chart.forecast.fans[level][0])])
       : LEVELS.flatMap(() => [empty(), empty()]);
     const median = chart.forecast ? place(chart.forecast.median) : empty();
-    return [times, ...fans, history, median];
+    const nights = empty();
+    chart.nights.forEach(([at, mean]) => { nights[at] = mean; });
+    return [times, ...fans, history, median, nights];
   };
 
   const series = () => [
@@ -44,6 +47,8 @@
       points: { show: true, size: 4, width: 0, fill: colour("--history"), filter: alone },
     },
     { label: "median", stroke: colour("--median"), width: 2, points: { show: false } },
+    { label: "nights", stroke: "transparent", width: 0,
+      points: { show: true, size: 7, width: 1.5, stroke: colour("--history"), fill: colour("--card") } },
   ];
 
   const alone = (plot, index, show) => {
@@ -97,16 +102,17 @@
     const when = clock.format(new Date((plot.data[0][index] - HOUR / 2) * 1000));
     const [, keptOut, why] = chart.flags.find(([at]) => at === index) ?? [];
     // Where nothing that came counts, the reason says all.
-    if (keptOut && plot.data[7][index] === null) return `${when}: ${why}`;
+    if (keptOut && plot.data[HISTORY][index] === null) return `${when}: ${why}`;
     return `${when}: ${hourTold(chart, plot, index)}${why ? `; ${why}` : ""}`;
   };
 
   const hourTold = (chart, plot, index) => {
     const value = (column) => plot.data[column][index];
     const show = (number) => number.toFixed(chart.digits);
-    if (value(7) !== null) return `${show(value(7))} ${chart.unit}`;
-    if (value(8) !== null) {
-      return `${show(value(8))} ${chart.unit}, 80 % ${show(value(4))}–${show(value(3))}`;
+    if (value(HISTORY) !== null) return `${show(value(HISTORY))} ${chart.unit}`;
+    if (value(NIGHTS) !== null) return `${show(value(NIGHTS))} ${chart.unit}, mean of the night`;
+    if (value(MEDIAN) !== null) {
+      return `${show(value(MEDIAN))} ${chart.unit}, 80 % ${show(value(4))}–${show(value(3))}`;
     }
     const gap = (chart.gaps ?? []).find(([from, to]) => index >= from && index < to);
     return gap ? `no reading, ${gap[2]}` : "no reading";
@@ -186,5 +192,13 @@
     if (plot) plot.setSize({ width: figure.querySelector(".plot").clientWidth, height: 190 });
   });
   addEventListener("resize", resize);
+  // Paper cannot be opened: what is folded stands there too.
+  const folded = () => document.querySelectorAll("details:not([open], .add-entry)");
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = [...folded()];
+    unfolded.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => unfolded.forEach((one) => { one.open = false; }));
   document.documentElement.dataset.charts = "drawn";
 })();

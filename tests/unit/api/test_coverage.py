@@ -60,7 +60,7 @@ def test_a_strip_has_a_bar_for_each_run_without_a_reading() -> None:
     assert [(bar.at, bar.hours, bar.kind) for bar in found.bars] == [
         (20, 6, "not_worn"), (26, 2, "not_synced"), (28, 1, "not_synced")]
     assert (found.now, found.width) == ("b", 53)
-    assert found.summary == "ok 20 h, not worn 6 h, not synced 3 h"
+    assert found.summary == "a reading 20 h, not worn 6 h, not synced 3 h"
     assert legend({"heart_rate": found}) == (
         ("not_worn", "not worn"), ("not_synced", "not synced: may still come"))
     assert gaps_of("spo2", [WORN_OFF], MIDNIGHT, end, 53).summary == ""
