@@ -56,7 +56,7 @@ def test_every_alert_is_tested_and_has_its_page_in_the_runbook() -> None:
         if name := rule.get("alert"):
             assert f"alertname: {name}" in tested, name
             document, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-            assert document == "docs/runbook.md" and anchor in anchors, rule
+            assert document == "{{ $externalLabels.runbook }}" and anchor in anchors, rule
 
 
 def test_the_configuration_names_what_there_is(tmp_path: Path) -> None:
