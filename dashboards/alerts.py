@@ -3,7 +3,7 @@
 No rule names a patient: what Grafana sends out by mail or chat must not.
 """
 
-from dashboards.boards.accuracy import BASELINES
+from dashboards.boards.accuracy import BASELINES, BESIDE
 from dashboards.boards.common import EXPECTED
 from dashboards.model import NAMED, ONE, Rule
 
@@ -68,11 +68,11 @@ FROM bi_accuracy WHERE $__timeFilter(cycle) GROUP BY vital HAVING sum(hours) >= 
          runbook="a-baseline-is-better", severity=WARNING, columns=NAMED, above=1.05,
          for_minutes=60, hours=168,
          summary="For a week a method of one line has done better on this vital.", sql=f"""
-SELECT vital AS metric, min(mae) FILTER (WHERE member = 'ensemble')
-       / nullif(min(mae) FILTER (WHERE member IN {BASELINES}), 0) AS value
-FROM (SELECT vital, member, sum(mae * hours) / nullif(sum(hours), 0) AS mae, sum(hours) AS hours
-      FROM bi_members WHERE $__timeFilter(cycle) GROUP BY vital, member) AS m
-GROUP BY vital HAVING max(hours) >= 1000"""),  # noqa: S608 -- constants of this room
+SELECT vital AS metric, max(ratio) AS value
+FROM (SELECT vital, {BESIDE} AS ratio FROM bi_members
+      WHERE $__timeFilter(cycle) AND member IN {BASELINES}
+      GROUP BY vital, member HAVING sum(hours) >= 1000) AS m
+GROUP BY vital"""),  # noqa: S608 -- constants of this room
     Rule(uid="vitalcast-drift", title="Many series drift", runbook="many-series-drift",
          severity=WARNING, columns=NAMED, above=0.15, for_minutes=60, hours=48,
          summary="More than 15 % of this vital's series have left their training window.", sql="""

@@ -57,7 +57,7 @@ def rule_json(rule: Rule, runbook: str) -> Json:
     return {
         "uid": rule.uid, "title": rule.title, "orgID": 1, "folderUID": FOLDER,
         "ruleGroup": RULE_GROUP, "condition": "B", "noDataState": rule.quiet,
-        "execErrState": "Error", "for": f"{rule.for_minutes}m", "isPaused": False,
+        "execErrState": "Error", "for": _duration(rule.for_minutes), "isPaused": False,
         "labels": {"severity": rule.severity, "service": "vitalcast"},
         "annotations": {"summary": rule.summary, "runbook_url": f"{runbook}#{rule.runbook}"},
         "data": [
@@ -71,6 +71,12 @@ def rule_json(rule: Rule, runbook: str) -> Json:
                        "conditions": [{"evaluator": {"type": kind, "params": [limit]}}]}},
         ],
     }
+
+
+def _duration(minutes: int) -> str:
+    """As Prometheus writes it, 1h30m, and so Grafana: other words would look like an edit."""
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}h" * bool(hours) + f"{rest}m" * bool(rest) or "0s"
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:

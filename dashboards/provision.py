@@ -5,6 +5,7 @@ newest version was not saved from here (the message of a version says who it is 
 provenance is not the API any more. Keys that Grafana adds by itself are no difference.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,8 @@ from dashboards.sources import Source
 
 OURS = "vitalcast "
 """What the message of a board's version begins with when it was saved from here."""
+
+SAVED_BY_US = re.compile(OURS + "[0-9a-f]{12}")
 
 
 class Kind(StrEnum):
@@ -136,12 +139,13 @@ def _board(grafana: GrafanaApi, board: Board) -> Change:
     answer = found(lambda: grafana.dashboard.get_dashboard(board.uid))
     stored = answer["dashboard"] if answer else None
     action = _action(stored, model)
-    if action == Action.UPDATE:
+    if stored:
+        # Grafana stores a board in other words: who saved it last, and from what, tells more.
         said = _newest_message(grafana, board.uid)
-        if said == OURS + fingerprint(model):     # stored by Grafana in other words
-            action = Action.UNCHANGED
-        elif not said.startswith(OURS):
+        if not SAVED_BY_US.fullmatch(said):
             action = Action.EDITED
+        elif said == OURS + fingerprint(model):
+            action = Action.UNCHANGED
     return Change(kind=Kind.BOARD, uid=board.uid, title=board.title, action=action, document={
         "dashboard": model, "folderUid": folder_of(board)},
         version=stored.get("version") if stored else None)

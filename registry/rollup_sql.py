@@ -11,17 +11,24 @@ class Statement:
     insert: str
 
 
-# Readings belong to the first cycle whose fetches ended after they were stored.
+# Readings belong to the first cycle whose fetches ended after they were stored. When a cycle is run
+# again while later ones have fetched already, what that brings is the cycle's of that time.
 MARK = """
+WITH arriving AS (
+    SELECT cycle, job, ended_at FROM runs
+    WHERE job IN ('ingest', 'webhooks', 'import') AND ended_at IS NOT NULL),
+followed AS (
+    SELECT cycle, min(min(ended_at) FILTER (WHERE job = 'ingest')) OVER (
+        ORDER BY cycle ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS by
+    FROM arriving GROUP BY cycle),
+ended AS (
+    SELECT cycle, max(ended_at) AS at FROM arriving JOIN followed USING (cycle)
+    WHERE ended_at <= coalesce(by, 'infinity') GROUP BY cycle)
 INSERT INTO rollup_cycles (cycle, patients, arrived_from, arrived_until)
 SELECT :cycle, (SELECT count(*) FROM patients p
                 JOIN severities s ON s.patient_id = p.patient_id AND s.cutoff = :cycle),
-       (SELECT max(ended_at) FROM runs
-        WHERE job IN ('ingest', 'webhooks', 'import') AND cycle < :cycle
-          AND ended_at < arrived.until),
-       arrived.until
-FROM (SELECT max(ended_at) AS until FROM runs
-      WHERE job IN ('ingest', 'webhooks', 'import') AND cycle = :cycle) AS arrived
+       (SELECT max(at) FROM ended WHERE cycle < :cycle),
+       (SELECT at FROM ended WHERE cycle = :cycle)
 ON CONFLICT (cycle) DO UPDATE SET patients = excluded.patients,
     arrived_from = excluded.arrived_from, arrived_until = excluded.arrived_until, rolled_at = now()
 RETURNING arrived_from, arrived_until"""
@@ -60,16 +67,14 @@ arrived AS (
     FROM stored s LEFT JOIN followed w USING (connection_id)
     WHERE s.fetched_at > coalesce(CAST(:arrived_from AS timestamptz), '-infinity')
       AND s.fetched_at <= :arrived_until)
-SELECT :cycle, provider, vital, count(*) FILTER (WHERE NOT again AND late_s < 259200),
-       count(*) FILTER (WHERE NOT again AND coalesce(late_s, 259200) >= 259200),
+SELECT :cycle, provider, vital, count(late_s) FILTER (WHERE NOT again),
+       count(*) FILTER (WHERE NOT again AND late_s IS NULL),
        count(*) FILTER (WHERE again),
        count(*) FILTER (WHERE quality <> 'ok'),
-       coalesce(sum(late_s) FILTER (WHERE NOT again AND late_s < 259200), 0),
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY late_s)
-           FILTER (WHERE NOT again AND late_s < 259200),
-       percentile_cont(0.95) WITHIN GROUP (ORDER BY late_s)
-           FILTER (WHERE NOT again AND late_s < 259200),
-       max(late_s) FILTER (WHERE NOT again AND late_s < 259200)
+       coalesce(sum(late_s) FILTER (WHERE NOT again), 0),
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY late_s) FILTER (WHERE NOT again),
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY late_s) FILTER (WHERE NOT again),
+       max(late_s) FILTER (WHERE NOT again)
 FROM arrived GROUP BY provider, vital""")
 
 FLAGS = Statement(

@@ -19,9 +19,8 @@ BASELINES = "('seasonal_naive', 'hour_of_day', 'mean_of_last_day', 'last_value')
 
 _OF_VITAL = "$__timeFilter(cycle) AND vital IN (${vital:sqlstring})"
 
-# Each baseline over the hours that it and the ensemble forecast; the best of them counts.
-_RATIO = """min(mae) FILTER (WHERE member = 'ensemble')
-       / nullif(min(mae) FILTER (WHERE member IN """ + BASELINES + "), 0)"
+# Beside each baseline over the hours that both forecast; the best of them counts.
+BESIDE = "sum(ensemble_mae * hours) / nullif(sum(mae * hours), 0)"
 
 _INSIDE = {level: f"sum(coverage_{level} * hours) / nullif(sum(hours), 0)"
            for level in (50, 80, 95)}
@@ -41,9 +40,9 @@ SELECT {_INSIDE[95]} AS value FROM bi_accuracy WHERE $__timeFilter(cycle)"""),
                 "one line.", decimals=3, thresholds=steps(GREEN, (0.97, ORANGE), (1, RED)),
           sql=f"""
 SELECT avg(ratio) AS value FROM (
-    SELECT {_RATIO} AS ratio
-    FROM (SELECT vital, member, sum(mae * hours) / nullif(sum(hours), 0) AS mae
-          FROM bi_members WHERE $__timeFilter(cycle) GROUP BY vital, member) AS m
+    SELECT max(ratio) AS ratio
+    FROM (SELECT vital, {BESIDE} AS ratio FROM bi_members
+          WHERE $__timeFilter(cycle) AND member IN {BASELINES} GROUP BY vital, member) AS m
     GROUP BY vital) AS by_vital"""),
     Panel(title="Series without a forecast", kind=Kind.STAT, columns=ONE, width=6, height=4,
           about="At the newest cycle; the reasons are below.", unit="percentunit", decimals=1,
@@ -68,11 +67,10 @@ WHERE value IS NOT NULL ORDER BY 1, 2"""),
           about="Mean absolute errors, the ensemble's over that of the best baseline of the same "
                 "hours. Above the line a baseline would have done better.",
           thresholds=steps(GREEN, (1, RED)), sql=f"""
-SELECT time, vital AS metric, {_RATIO} AS value
-FROM (SELECT $__timeGroupAlias(cycle, $__interval), vital, member,
-             sum(mae * hours) / nullif(sum(hours), 0) AS mae
-      FROM bi_members WHERE $__timeFilter(cycle) GROUP BY 1, 2, 3) AS m
-GROUP BY time, vital HAVING {_RATIO} IS NOT NULL ORDER BY 1, 2"""),
+SELECT time, vital AS metric, max(ratio) AS value
+FROM (SELECT $__timeGroupAlias(cycle, $__interval), vital, {BESIDE} AS ratio FROM bi_members
+      WHERE $__timeFilter(cycle) AND member IN {BASELINES} GROUP BY 1, 2, member) AS m
+GROUP BY time, vital HAVING max(ratio) IS NOT NULL ORDER BY 1, 2"""),
     Panel(title="Error by hours ahead: ${vital}", kind=Kind.TIMESERIES, low=0, decimals=2,
           about="Mean absolute error in the vital's own unit, by when the forecast was made.",
           sql=f"""

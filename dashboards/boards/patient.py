@@ -52,15 +52,17 @@ FROM bi_patient_readings WHERE {_PATIENT} AND $__timeFilter(at)"""),
           thresholds=steps(GREEN, (1, ORANGE)), sql=f"""
 SELECT count(*) AS value FROM bi_patient_flags WHERE {_PATIENT} AND $__timeFilter(at)"""),
     Panel(title="Readings and forecast: ${vital}", kind=Kind.TIMESERIES, width=24, height=11,
-          about="Hourly means of accepted readings, and the newest forecast with its 80 % "
-                "interval. In the vital's own unit.", decimals=1,
+          about="Hourly means of the readings that forecasts are made from, a gap where there are "
+                "none, and the newest forecast with its 80 % interval. In the vital's own unit.",
+          decimals=1,
           colours={"observed": "blue", "forecast": "purple", "upper 80 %": "light-purple",
                    "lower 80 %": "light-purple"},
           dashed=("lower 80 %", "upper 80 %"), sql=f"""
-SELECT $__timeGroupAlias(at, '1h'), 'observed' AS metric, avg(value) AS value
-FROM bi_patient_readings
-WHERE {_SERIES} AND $__timeFilter(at) AND quality = 'ok' AND granularity IN ('sample', 'interval')
-GROUP BY 1
+SELECT $__timeGroupAlias(hour, '1h'), 'observed' AS metric, value
+FROM generate_series(date_trunc('hour', CAST($__timeFrom() AS timestamptz)),
+                     least(now(), CAST($__timeTo() AS timestamptz)), interval '1 hour') AS hour
+LEFT JOIN (SELECT date_trunc('hour', at) AS hour, avg(value) AS value FROM bi_patient_readings
+           WHERE {_SERIES} AND $__timeFilter(at) AND forecast_from GROUP BY 1) AS read USING (hour)
 UNION ALL
 SELECT $__timeGroup(at, '1h'), bound.metric, bound.value
 FROM bi_patient_forecasts CROSS JOIN LATERAL (VALUES

@@ -41,10 +41,10 @@ FROM bi_coverage WHERE {_COVERED}"""),
 SELECT CAST(coalesce(sum(fetches) FILTER (WHERE outcome <> 'complete'), 0) AS double precision)
        / nullif(sum(fetches), 0) AS value
 FROM bi_fetches WHERE $__timeFilter(cycle) AND {_PROVIDER}"""),
-    Panel(title="95 % of readings came within", kind=Kind.STAT, columns=ONE, width=5, height=4,
-          about="Of the slowest vendor, from the end of a reading to its storage. Up to an hour is "
-                "the cycle's own.", unit="s", thresholds=steps(GREEN, (21600, ORANGE),
-                                                               (86400, RED)),
+    Panel(title="Lateness, the slower 5 %", kind=Kind.STAT, columns=ONE, width=5, height=4,
+          about="From the end of a reading to its storage: what 95 % of a cycle's readings stay "
+                "below, mean of the cycles, of the slowest vendor. Up to an hour is the cycle's "
+                "own.", unit="s", thresholds=steps(GREEN, (21600, ORANGE), (86400, RED)),
           sql=f"""
 SELECT max(late) AS value FROM (
     SELECT sum(lateness_p95_s * readings) / nullif(sum(readings), 0) AS late

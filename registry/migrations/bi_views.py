@@ -7,6 +7,8 @@ none. Those of `READONLY` name no patient; those of `CLINICAL` do, and have a ro
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from registry.readings import KEPT_OUT
+
 READONLY, CLINICAL = "vitalcast_readonly", "vitalcast_clinical"
 
 
@@ -64,24 +66,32 @@ _VITAL = "heart_rate, respiratory_rate, systolic_bp, diastolic_bp, body_temperat
 _PROVIDER = "vendor or kind of file"
 _MAE = "mean absolute error in the vital's own unit"
 
+# New models forecast once more, and a cycle may run again: what counts is when the doctor had it.
+_FORECAST_AT = """
+    SELECT cycle, max(done_at) AS forecast_at FROM (
+        SELECT cycle, shard, min(ended_at) AS done_at FROM runs
+        WHERE job = 'forecast' AND status = 'done' GROUP BY cycle, shard) shards
+    GROUP BY cycle HAVING count(*) >= max(CAST(split_part(shard, '/', 2) AS integer))"""
+
 _OPERATION = (
     View(name="bi_cycles", about="One row a cycle: was it whole, on time, and what did it cost",
          columns={
              "cycle": ("r.cycle", _CYCLE),
              "patients": ("max(c.patients)", "patients scored; null before it was rolled up"),
              "began": ("min(r.started_at)", "start of its first job"),
-             "forecast_at": ("max(r.ended_at) FILTER (WHERE r.job = 'forecast' "
-                             "AND r.status = 'done')", "when its forecasts were stored"),
+             "forecast_at": ("min(f.forecast_at)",
+                             "when every patient had its first forecast of that hour"),
              "ended": ("max(r.ended_at)", "end of its last job so far"),
-             "delay_s": ("CAST(extract(epoch FROM max(r.ended_at) FILTER (WHERE r.job = 'forecast'"
-                         " AND r.status = 'done') - r.cycle) AS double precision)",
-                         "seconds from the full hour to its forecasts"),
+             "delay_s": ("CAST(extract(epoch FROM min(f.forecast_at) - r.cycle) "
+                         "AS double precision)",
+                         "seconds from the full hour to these forecasts"),
              "cpu_seconds": ("sum(r.cpu_seconds)", "of all its jobs"),
              "cpu_seconds_per_patient": ("sum(r.cpu_seconds) / nullif(max(c.patients), 0)",
                                          "cost of a patient"),
              "failed": ("CAST(count(*) FILTER (WHERE r.status = 'failed') AS integer)",
                         "runs of jobs that failed"),
-         }, source="""FROM runs r LEFT JOIN rollup_cycles c USING (cycle)
+         }, source=f"""FROM runs r LEFT JOIN rollup_cycles c USING (cycle)
+LEFT JOIN ({_FORECAST_AT}) f USING (cycle)
 WHERE r.job IN ('ingest', 'train', 'forecast', 'evaluate', 'watch', 'rollup') GROUP BY r.cycle"""),
     View(name="bi_runs", about="One row a run of a job on one shard", columns={
         "run_id": ("run_id", "number of the run; `vitalcast explain` takes it"),
@@ -112,7 +122,7 @@ _READINGS = (
     View(name="bi_arrivals", about="Readings that each cycle brought, and how late they were",
          columns={**_same(
              cycle=_CYCLE, provider=_PROVIDER, vital=_VITAL,
-             readings="no older than 72 h when they came, of links fetched from before",
+             readings="of links that were fetched from before",
              history="others: older, of a link's first fetch, or of a file; they have no lateness",
              revised="readings known before that came with another value; not in the two above",
              flagged="not of accepted quality, of all three"),
@@ -229,6 +239,10 @@ _MODELS = (
          source="FROM drift_events"),
 )
 
+# As in `registry.panels`: no nightly averages or extremes, nothing that a flag keeps out.
+_FORECAST_FROM = """quality = 'ok' AND granularity IN ('sample', 'interval')
+    AND statistic IN ('instant', 'mean') AND NOT """ + KEPT_OUT.format("o")
+
 _ID = "the patient's id"
 _BOUNDS = {f"{side}_{level}": (f"f.{side}_{level}[h.lead]", f"{side} bound, {level} % interval")
            for level in (50, 80, 95) for side in ("lower", "upper")}
@@ -241,8 +255,9 @@ _PATIENTS = (
                   "value": ("CAST(value AS double precision)", "in the vital's own unit"),
                   **_same(provider=_PROVIDER, quality="ok, suspect or quarantined",
                           granularity="sample, interval, night or day",
-                          fetched_at="when it was stored")},
-         source="FROM observations"),
+                          fetched_at="when it was stored"),
+                  "forecast_from": (_FORECAST_FROM, "whether forecasts are made from it")},
+         source="FROM observations o"),
     View(name="bi_patient_forecasts", about="Forecast hours of a patient", role=CLINICAL, columns={
         "patient_id": ("f.patient_id", _ID), "vital": ("f.vital", _VITAL),
         "cutoff": ("f.cutoff", "first hour of the forecast"),

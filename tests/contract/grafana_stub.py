@@ -97,6 +97,9 @@ def _versions(grafana: Grafana, body: Json, uid: str) -> tuple[int, Any]:
 def _save_rule(grafana: Grafana, body: Json, uid: str = "") -> tuple[int, Any]:
     if not isinstance(body["for"], str):                    # as the real one: a duration is a text
         return 400, {"message": "bad request data"}
+    minutes = int(body["for"].removesuffix("m")) if body["for"].endswith("m") else None
+    if minutes is not None and (not minutes or minutes % 60 == 0):
+        body["for"] = f"{minutes // 60}h" if minutes else "0s"      # as Prometheus writes it
     data = [{**one, "model": {**one["model"], "intervalMs": 1000, "maxDataPoints": 43200}}
             for one in body["data"]]
     grafana.rules[uid or body["uid"]] = {**body, "data": data, "id": 3, "provenance": "api",

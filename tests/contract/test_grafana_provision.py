@@ -90,6 +90,14 @@ def test_a_board_edited_by_hand_is_told_and_left(grafana: Grafana) -> None:
     assert grafana.boards["vitalcast-drift"]["title"] == "Drift"
 
 
+@pytest.mark.parametrize("message", ["", "vitalcast board: bigger fonts for the ward"])
+def test_an_edit_that_only_adds_is_told(grafana: Grafana, message: str) -> None:
+    bring(grafana)
+    grafana.edit_board("vitalcast-drift", timezone="browser", weekStart="monday")
+    grafana.messages["vitalcast-drift"][-1] = message
+    assert [one.uid for one in bring(grafana) if one.action == Action.EDITED] == ["vitalcast-drift"]
+
+
 def test_a_panel_removed_by_hand_is_told(grafana: Grafana) -> None:
     bring(grafana)
     grafana.edit_board("vitalcast-drift", panels=grafana.boards["vitalcast-drift"]["panels"][1:])

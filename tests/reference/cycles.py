@@ -47,7 +47,7 @@ PASSING = {
     "access_enc", "refresh_enc", "token_version", "expires_at", "last_refresh_at",
     "consented_at",
     "first_seen_at", "decided_at",
-    "password_hash",                                                   # secrets are new each time
+    "password_hash", "session_version",                            # secrets are new each time
 }
 """Columns that tell of one execution."""
 

@@ -131,6 +131,24 @@ def test_counting_again_changes_nothing(watched: Installation) -> None:
     assert everything(watched) == before
 
 
+def test_a_cycle_that_is_fetched_again_counts_no_reading_twice(watched: Installation) -> None:
+    """As an operator does: `vitalcast ingest --hour`, hours after the cycles that followed."""
+    again = CYCLE - max(one.ago for one in HOURS) * HOUR
+    before = everything(watched)
+    with transaction(watched.system.engine) as conn:
+        run_id = conn.execute(text(
+            "INSERT INTO runs (job, cycle, shard, status, started_at, ended_at) SELECT 'ingest', "
+            ":cycle, '1/1', 'done', max(ended_at), max(ended_at) + interval '1 second' FROM runs "
+            "RETURNING run_id"), {"cycle": again}).scalar_one()
+    try:
+        rollup(watched.system, cycle=again)
+        rollup(watched.system, cycle=CYCLE)
+        assert everything(watched) == before
+    finally:
+        with transaction(watched.system.engine) as conn:
+            conn.execute(text("DELETE FROM runs WHERE run_id = :run_id"), {"run_id": run_id})
+
+
 def test_a_cycle_that_was_missed_is_caught_up(watched: Installation) -> None:
     before = everything(watched)
     missed = CYCLE - HOURS[1].ago * HOUR
