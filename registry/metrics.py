@@ -82,11 +82,13 @@ FIGURES = (
                GROUP BY job"""),
     Figure(
         name="vitalcast_job_last_duration_seconds", labels=("stage",),
-        help="From the first shard's start to the last one's end, newest cycle",
-        sql="""SELECT job, date_part('epoch', max(ended_at) - min(started_at))
-               FROM runs JOIN (SELECT job, max(cycle) AS cycle FROM runs
-                               WHERE status = 'done' GROUP BY job) newest USING (job, cycle)
-               WHERE status = 'done' GROUP BY job"""),
+        help="Busy time of the slowest shard, all its runs of the newest cycle",
+        sql="""SELECT job, date_part('epoch', max(busy)) FROM (
+                   SELECT job, shard, sum(ended_at - started_at) AS busy
+                   FROM runs JOIN (SELECT job, max(cycle) AS cycle FROM runs
+                                   WHERE status = 'done' GROUP BY job) newest USING (job, cycle)
+                   WHERE status = 'done' GROUP BY job, shard) shards
+               GROUP BY job"""),
     Figure(
         name="vitalcast_job_last_cpu_seconds", labels=("stage",),
         help="CPU time of all shards, newest cycle",

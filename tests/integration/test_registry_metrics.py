@@ -66,6 +66,19 @@ def test_an_installation_that_stopped_long_ago_still_says_when(
     assert last_cycle(metrics) == [stopped.timestamp()]
 
 
+def test_a_cycle_that_forecasts_twice_took_the_time_of_both_and_not_what_lies_between(
+        engine: Engine, metrics: Metrics) -> None:
+    with transaction(engine) as conn:
+        conn.execute(text("""
+            INSERT INTO runs (job, cycle, shard, status, started_at, ended_at)
+            SELECT 'forecast', :hour, shard, 'done', :hour + began, :hour + began + took
+            FROM (VALUES ('1/2', interval '6 min', interval '2 min'), ('1/2', '55 min', '2 min'),
+                         ('2/2', '6 min', '1 min'), ('2/2', '55 min', '1 min'))
+                AS runs (shard, began, took)"""), {"hour": HOUR})
+    assert [one.value for one in metrics.told().samples
+            if one.figure.name == "vitalcast_job_last_duration_seconds"] == [240]
+
+
 def test_nothing_is_told_of_a_job_that_was_never_done(engine: Engine, metrics: Metrics) -> None:
     happened(engine, HOUR, _1_1="failed")
     assert last_cycle(metrics) == []
