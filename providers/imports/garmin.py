@@ -141,7 +141,8 @@ def _samples(record: dict[str, Any], name: str, vital: Vital) -> Iterator[Item]:
     if samples is None:
         return
     if not isinstance(samples, dict):
-        raise OddError(f"{name} is not an object")
+        yield Refusal(record=name, reason="not an object")
+        return
     start = _start(record)
     for place, (after, value) in enumerate(samples.items()):
         try:

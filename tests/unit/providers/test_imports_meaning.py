@@ -173,6 +173,12 @@ def test_a_daily_without_its_duration_keeps_its_samples() -> None:
     assert list(refused(items)) == ["dailies[0].averageHeartRateInBeatsPerMinute"]
 
 
+def test_a_daily_with_odd_samples_keeps_its_figures() -> None:
+    items = garmin("dailies", timeOffsetHeartRateSamples=[60], restingHeartRateInBeatsPerMinute=55)
+    assert [one.value for one in observations(items)] == [55]
+    assert refused(items) == {"dailies[0].timeOffsetHeartRateSamples": "not an object"}
+
+
 def test_both_lists_of_ihealth_are_read() -> None:
     moment = {"MDate": int(START.timestamp()), "TimeZone": "+0000"}
     items = read("ihealth", {"BPDataList": [moment | {"HP": 120, "LP": 80}],
