@@ -81,6 +81,11 @@ WHERE e.cutoff IS NULL OR (t.passed = f.horizon AND NOT e.final)
 ORDER BY f.patient_id, f.vital, f.cutoff"""  # noqa: S608 -- constants of this file
 
 
+_RISKS = """
+SELECT patient_id, cutoff, CAST(outlook ->> 'peak_probability' AS double precision)
+FROM severities WHERE cutoff > %(since)s AND cutoff <= %(until)s ORDER BY patient_id, cutoff"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRow:
     """The forecast of one series; every array has one number an hour from `cutoff` on.
@@ -192,6 +197,18 @@ def changed_forecasts(
             "start": start, "cycle": cycle})
         names = [column.name for column in cursor.description]
         return [_forecast(dict(zip(names, row, strict=True))) for row in cursor]
+
+
+def risks(
+    conn: Connection, since: datetime, until: datetime,
+) -> dict[str, list[tuple[datetime, float | None]]]:
+    """Each patient's highest P(NEWS2 ≥ 5) ahead, by cutoff in (since, until]; None = none."""
+    found: dict[str, list[tuple[datetime, float | None]]] = {}
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_RISKS, {"since": since, "until": until})
+        for patient, cutoff, risk in cursor:
+            found.setdefault(patient, []).append((cutoff, risk))
+    return found
 
 
 def _forecast(values: dict[str, Any]) -> ForecastRow:

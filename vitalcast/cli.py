@@ -21,6 +21,7 @@ COMMANDS = {
     "import": "importing.import_file", "backtest": "backtest.backtest", "score": "score.score",
     "patients": "patients.patients", "quality": "quality.quality", "keys": "keys.keys",
     "webhooks": "webhooks.webhooks", "events": "events.events",
+    "thresholds": "thresholds.thresholds",
     "status": "status.status", "explain": "explain.explain_run",
     "quarantine": "quarantine.quarantine", "coverage": "coverage.coverage",
     "sandbox": "sandbox.sandbox",
