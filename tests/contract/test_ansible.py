@@ -3,6 +3,7 @@
 `VITALCAST_LONG=1` runs it for real, into a clean Debian root: minutes, root and package servers.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -175,6 +176,30 @@ def test_units_run_without_rights_and_everything_listens_on_loopback() -> None:
         assert line in unit.splitlines()
     texts = "\n".join(file.read_text() for file in (HERE / "roles").rglob("*.*"))
     assert "0.0.0.0" not in texts and "--allow-remote" not in texts
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="asks this machine's systemd")
+@pytest.mark.parametrize("workers", [2, 0])
+def test_fewer_workers_leave_no_unit_of_an_earlier_release(tmp_path: Path, workers: int) -> None:
+    units = tmp_path / "units"
+    units.mkdir()
+    for name in ("worker-1", "worker-2", "worker-10", "scheduler"):
+        (units / f"vitalcast-airflow-{name}.service").touch()
+    role = HERE / "roles/airflow"
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "connection": "local", "tasks": [
+        {"ansible.builtin.include_vars": str(role / "vars/main.yml")},
+        {"ansible.builtin.include_tasks": str(role / "tasks/fewer_workers.yml")}]}]))
+    given = json.dumps({"airflow_workers": workers, "airflow_units_folder": str(units),
+                        "ansible_python_interpreter": sys.executable})
+    for changed in ("changed=2", "changed=0"):
+        done = ansible("ansible-playbook", "-i", "localhost,", str(play), "-e", given,
+                       home=tmp_path)
+        assert done.returncode == 0 and changed in done.stdout, done.stdout
+    assert {one.name for one in units.iterdir()} == {
+        "vitalcast-airflow-scheduler.service",
+        *(f"vitalcast-airflow-worker-{number + 1}.service" for number in range(workers))}
 
 
 @pytest.mark.slow
