@@ -68,6 +68,12 @@ KINDS: dict[type[Exception], Kind] = {
     errors.WebhookSlowError: Kind(408, "webhook-slow", "Webhook too slow"),
 }
 
+PAGE_DETAILS = {
+    "patient-not-found": "There is no such patient in your care. The work list has all who are.",
+    "http-404": "There is no page at this address.",
+}
+"""What a person is told at a page, where the API tells addresses."""
+
 HOST_TELLING = (database.DatabaseUnreachable, database.NotMigrated)
 
 INVALID = Kind(422, "invalid-request", "Invalid request")
@@ -159,7 +165,8 @@ def _answer(
 ) -> Response:
     if _wants_page(request):
         return page("error.html", status=kind.status, code=kind.status, title=kind.title,
-                    detail=detail)
+                    detail=PAGE_DETAILS.get(kind.slug, detail),
+                    username=getattr(request.state, "username", None))
     return Problem(kind, detail, headers)
 
 

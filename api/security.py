@@ -135,7 +135,9 @@ class Logins:
 async def signed_in(request: Request, token: str | None) -> Principal:
     """Who the token names, as long as the session stands. NotSignedInError."""
     read: Callable[[str | None], Awaitable[Principal]] = request.app.state.sign_ins.read
-    return await read(token)
+    principal = await read(token)
+    request.state.username = principal.username     # for the page of an error that may follow
+    return principal
 
 
 class Bearer(OAuth2PasswordBearer):
@@ -157,8 +159,8 @@ class Bearer(OAuth2PasswordBearer):
 
 NOT_A_LINKER = "vendor accounts are linked by doctors and operators: sign in as one"
 
-NOT_A_READER = ("operators see models and runs, not patients' readings: sign in as a doctor or a "
-                "service")
+NOT_A_READER = ("operators see cycles, data quality and accounts, not patients' readings: sign in "
+                "as a doctor or a service")
 
 NOT_A_DOCTOR = "clinical entries are made by doctors: sign in as one"
 
@@ -191,6 +193,11 @@ async def page_linker(request: Request) -> Principal:
     if principal.role is Role.SERVICE:
         raise NotAllowedError(NOT_A_LINKER)
     return principal
+
+
+async def page_user(request: Request) -> Principal:
+    """Whoever is signed in to the pages, by cookie."""
+    return await signed_in(request, request.cookies.get(COOKIE))
 
 
 async def page_reader(request: Request) -> Principal:
@@ -234,6 +241,7 @@ Linker = Annotated[Login, Depends(linker)]
 LinkEnder = Annotated[Principal, Depends(
     Bearer(Role.DOCTOR, Role.OPERATOR, refusal=NOT_A_LINKER))]
 PageLinker = Annotated[Principal, Depends(page_linker)]
+PageUser = Annotated[Principal, Depends(page_user)]
 PageReader = Annotated[Principal, Depends(page_reader)]
 PageOperator = Annotated[Principal, Depends(page_operator)]
 PageDoctor = Annotated[Principal, Depends(page_doctor)]

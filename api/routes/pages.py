@@ -20,6 +20,7 @@ from api.security import (
     Logins,
     PageDoctor,
     PageReader,
+    PageUser,
     Principal,
     Readings,
     Role,
@@ -40,7 +41,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/login")
 async def login_form(next: str = "/") -> HTMLResponse:
     """The form to sign in."""
-    return render.page("login.html", next=_local(next), fault=None)
+    return render.page("login.html", next=_local(next), fault=None, name="")
 
 
 @router.post("/login", dependencies=[Depends(own_form)])
@@ -54,7 +55,7 @@ def login(
         principal = logins.sign_in(username, password, address_of(request))
     except (WrongLoginError, TooManyLoginsError) as error:
         status = 429 if isinstance(error, TooManyLoginsError) else 401
-        return render.page("login.html", status=status, next=_local(next),
+        return render.page("login.html", status=status, next=_local(next), name=username,
                            fault=str(error) or "The name or the password is wrong.")
     tokens: Tokens = request.app.state.tokens
     answer = RedirectResponse(_home(principal, _local(next)), status_code=303)
@@ -75,13 +76,15 @@ def logout(request: Request) -> Response:
 
 @router.get("/")
 def work_list(
-    request: Request, reader: PageReader, readings: Readings,
+    request: Request, user: PageUser, readings: Readings,
     offset: Annotated[int, Query(ge=0)] = 0,
-) -> HTMLResponse:
-    """The doctor's patients, worst first."""
-    found = readings.patients(reader.access, limit=PAGE_SIZE, offset=offset)
+) -> Response:
+    """The doctor's patients, worst first; operators are led to the cycles."""
+    if user.role is Role.OPERATOR:
+        return RedirectResponse(_home(user, "/"), status_code=303)
+    found = readings.patients(user.access, limit=PAGE_SIZE, offset=offset)
     view = work_list_view(found, offset, PAGE_SIZE, _now(request))
-    return render.page("worklist.html", view=view, username=reader.username)
+    return render.page("worklist.html", view=view, username=user.username)
 
 
 @router.get("/patients/{patient_id}")

@@ -113,7 +113,7 @@ def page(
     until = day or _now(request).date()
     found = readings.quality.reports(until, TREND_DAYS)
     view = quality_view([orjson.loads(one) for _, one in found], asked=day)
-    return render.page("quality.html", status=200 if view.report else 404,
+    return render.page("quality.html", status=200 if view.report or day is None else 404,
                        username=operator.username, view=view)
 
 

@@ -15,18 +15,21 @@ from vitalcast.cycle import parse_cycle
 from vitalcast.errors import UserError
 from vitalcast.explain import explain
 
+MOST = 500
+
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/runs")
 def runs(
     request: Request, operator: PageOperator, readings: Readings,
-    limit: Annotated[int, Query(ge=1, le=500)] = 48,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 48,
 ) -> HTMLResponse:
     """The newest cycles, newest first."""
-    now = now_of(request)
+    now, lines = now_of(request), readings.cycles.lines(limit)
     return render.page("runs.html", username=operator.username,
-                       rows=[cycle_row(line, now) for line in readings.cycles.lines(limit)])
+                       rows=[cycle_row(line, now) for line in lines],
+                       more=MOST if len(lines) == limit < MOST else None)
 
 
 @router.get("/runs/{hour}")

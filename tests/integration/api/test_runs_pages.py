@@ -84,3 +84,4 @@ def test_before_the_first_cycle_the_list_says_so(ward: Engine, browser: Browser)
         conn.execute(text("DELETE FROM runs"))
     assert "No job has run yet" in browser("operator").get("/runs").text
     assert browser("operator").get("/runs/latest").status_code == 404
+    assert browser("operator").get("/quality").status_code == 200
