@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import text
 
+from clinical.vitals import Vital
 from registry.database import open_engine, transaction
 from tests.reference.cycles import await_that
 from vitalcast.airflow import AirflowClient
 from vitalcast.cycle import last_full_hour, partition_key
 from vitalcast.dataset import Dataset
 from vitalcast.follow import CHAIN, CycleFailed, follow, start_cycle
+from vitalcast.model_config import parse_config
+from vitalcast.model_form import REST, switch_of, to_form
 from vitalcast.processes import script
 from vitalcast.settings import Settings
 from vitalcast.stack import CONFIG_VARIABLE, RunningStack, running_stack
@@ -41,6 +45,9 @@ class Place:
     def configure(self, config: dict[str, Any]) -> None:
         self.client._call("PATCH", f"/variables/{CONFIG_VARIABLE}", {
             "key": CONFIG_VARIABLE, "value": json.dumps(config)})
+
+    def config(self) -> Any:
+        return json.loads(self.client._call("GET", f"/variables/{CONFIG_VARIABLE}")["value"])
 
     def rows(self, query: str) -> list[Any]:
         engine = open_engine(self.stack.settings.database_url)
@@ -140,6 +147,37 @@ def test_the_same_key_again_fits_nothing_and_keeps_the_forecasts(place: Place) -
                       "ORDER BY 1, 2") == before
 
 
+def test_the_models_page_is_for_who_may_change_variables(place: Place) -> None:
+    page = f"{place.stack.airflow.url}/vitalcast/models/"
+    for answer in (requests.get(page, timeout=30), requests.post(page, timeout=30)):
+        assert answer.status_code == 401
+    listed = place.client._call("GET", "/plugins")["plugins"]
+    assert "Models of vitalcast" in {view["name"] for one in listed
+                                     for view in one["external_views"]}
+
+
+def test_members_are_switched_on_the_models_page(place: Place) -> None:
+    page = f"{place.stack.airflow.url}/vitalcast/models/"
+    with requests.Session() as browser:
+        browser.headers.update(place.client._session.headers, Origin=place.stack.airflow.url)
+        shown = browser.get(page, timeout=60)
+        assert shown.ok and 'name="on:theta:spo2"' in shown.text
+        sent = to_form(parse_config(json.dumps(QUICK)))
+        del sent[switch_of("theta", Vital.SPO2)]
+        try:
+            assert browser.post(page, sent, timeout=30, headers={
+                "Origin": "http://evil.example"}).status_code == 403
+            refused = browser.post(page, sent | {REST: '{"windw_hours": 3}'}, timeout=30)
+            assert refused.status_code == 422 and "windw_hours" in refused.text
+            assert place.config() == QUICK
+            saved = browser.post(page, sent, timeout=30)
+            assert saved.ok and "Saved" in saved.text
+            assert place.config() == {
+                "members": QUICK["members"] | {"theta": {"spo2": False}}, "window_hours": 168}
+        finally:
+            place.configure(QUICK)
+
+
 def test_a_wrong_variable_fails_at_once_and_says_why(place: Place) -> None:
     place.configure({"windw_hours": 24})
     try:
@@ -209,10 +247,13 @@ def _listening() -> Iterator[tuple[str, int]]:
 
 def test_airflow_s_history_can_be_cleaned(place: Place) -> None:
     """As docs/deploy.md and the role of Ansible do; last here, for what is over goes."""
-    before = {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN}
+    before, now = {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN}, datetime.now(UTC)
+    await_that("DAGs that are parsed since, for others go too", lambda: all(
+        datetime.fromisoformat(dag["last_parsed_time"]) > now
+        for dag in place.client._call("GET", "/dags")["dags"]), TIMEOUT_S)
     subprocess.run([script("airflow"), "db", "clean", "--yes", "--skip-archive",
                     "--error-on-cleanup-failure", "--clean-before-timestamp",
-                    datetime.now(UTC).isoformat()],
+                    now.isoformat()],
                    env={**os.environ, **place.stack.airflow.environment()}, check=True,
                    capture_output=True)
     assert min(before.values()) > 0
