@@ -12,7 +12,7 @@ import requests
 import uvicorn
 from fastapi import FastAPI
 
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 60
 
 
 @contextmanager
@@ -47,4 +47,4 @@ class Client(requests.Session):
     ) -> requests.Response:
         """As the session's, for a path below the root."""
         options["allow_redirects"] = False
-        return super().request(method, urljoin(self.root, url), timeout=20, **options)
+        return super().request(method, urljoin(self.root, url), timeout=60, **options)

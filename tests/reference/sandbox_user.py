@@ -34,16 +34,16 @@ class SandboxUser:
 
     def asked(self, path: str, **params: object) -> requests.Response:
         text = {name: str(value) for name, value in params.items()}
-        return self.session.get(self.root + path, params=text, timeout=20)
+        return self.session.get(self.root + path, params=text, timeout=60)
 
     def post(self, path: str, document: object) -> Any:
-        return self.session.post(self.root + path, json=document, timeout=20).json()
+        return self.session.post(self.root + path, json=document, timeout=60).json()
 
     def code(self, provider: Provider, subject_id: str, **extra: str) -> str:
         asked = {"response_type": "code", "client_id": self.settings.client_id, "state": "s1",
                  "redirect_uri": REDIRECT, "login_hint": subject_id, "access_type": "offline"}
         answer = self.session.get(f"{self.root}/{provider}/authorize", params=asked | extra,
-                                  allow_redirects=False, timeout=20)
+                                  allow_redirects=False, timeout=60)
         assert answer.status_code == 302, answer.text
         found = parse_qs(urlsplit(answer.headers["Location"]).query)
         assert found["state"] == ["s1"]
@@ -52,7 +52,7 @@ class SandboxUser:
     def request_token(self, provider: Provider, **fields: str) -> requests.Response:
         form = {"client_id": self.settings.client_id, "redirect_uri": REDIRECT,
                 "client_secret": self.settings.client_secret, "action": "requesttoken"}
-        return self.session.post(self.root + TOKEN_PATH[provider], data=form | fields, timeout=20)
+        return self.session.post(self.root + TOKEN_PATH[provider], data=form | fields, timeout=60)
 
     def exchanged(self, provider: Provider, code: str, **fields: str) -> requests.Response:
         return self.request_token(provider, grant_type="authorization_code", code=code, **fields)
@@ -72,7 +72,7 @@ class SandboxUser:
         self.session.headers["Authorization"] = f"Bearer {access_token}"
 
     def withings(self, path: str, action: str, **fields: object) -> Any:
-        return self.session.post(f"{self.root}/withings{path}", timeout=20,
+        return self.session.post(f"{self.root}/withings{path}", timeout=60,
                                  data={"action": action, **fields}).json()
 
     def groups(self, **fields: object) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ class Tokens:
             provider, sandbox_endpoints(provider, user.root),
             user.settings.client_id, user.settings.client_secret, REDIRECT)
         asked = authorisation_url(self._config, "s1", login_hint=subject_id)
-        sent = user.session.get(asked.url, allow_redirects=False, timeout=20).headers["Location"]
+        sent = user.session.get(asked.url, allow_redirects=False, timeout=60).headers["Location"]
         (code,) = parse_qs(urlsplit(sent).query)["code"]
         self.held: TokenSet = exchange_code(self._config, code, asked.code_verifier)
 

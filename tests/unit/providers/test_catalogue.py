@@ -35,7 +35,7 @@ class Connection:
     def __init__(self, config: OAuthConfig, subject: str) -> None:
         self._config = config
         asked = authorisation_url(config, "state", login_hint=subject)
-        answer = requests.get(asked.url, allow_redirects=False, timeout=5)
+        answer = requests.get(asked.url, allow_redirects=False, timeout=60)
         told = parse_qs(urlsplit(answer.headers["Location"]).query)
         assert told["state"] == ["state"]
         self.tokens: TokenSet = exchange_code(config, told["code"][0], asked.code_verifier)
@@ -59,15 +59,15 @@ def root() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def faultless(root: str) -> None:
-    requests.delete(f"{root}/sandbox/faults", timeout=5)
+    requests.delete(f"{root}/sandbox/faults", timeout=60)
 
 
 def fault(root: str, **told: object) -> None:
-    requests.post(f"{root}/sandbox/faults", json=told, timeout=5).raise_for_status()
+    requests.post(f"{root}/sandbox/faults", json=told, timeout=60).raise_for_status()
 
 
-def connect(root: str, provider: Provider) -> tuple[Client, Connection]:
-    subjects = requests.get(f"{root}/sandbox/subjects", timeout=5).json()
+def connect(root: str, provider: Provider, *, read_s: float = 60) -> tuple[Client, Connection]:
+    subjects = requests.get(f"{root}/sandbox/subjects", timeout=60).json()
     subject = next(one["subject_id"] for one in subjects if one["provider"] == provider)
     endpoints = sandbox_endpoints(provider, root)
     known = SandboxSettings()
@@ -75,7 +75,7 @@ def connect(root: str, provider: Provider) -> tuple[Client, Connection]:
                                          "http://127.0.0.1:9/callback"), subject)
     limiter = make_limiter(provider, RateLimit(calls=100_000, period_s=1))
     return make_client(provider, endpoints=endpoints, tokens=connection, limiter=limiter,
-                       account=subject, timeouts=Timeouts(read_s=0.5),
+                       account=subject, timeouts=Timeouts(read_s=read_s),
                        patience=Patience(attempts=2, first_s=0.01)), connection
 
 
@@ -129,7 +129,7 @@ def test_a_dead_refresh_token_is_told_to_the_connection(root: str, provider: Pro
 @pytest.mark.parametrize("provider", list(CATALOGUE))
 def test_what_the_sandbox_does_wrong_is_not_taken_for_no_data(
         root: str, provider: Provider, kind: str, outcome: Outcome) -> None:
-    client, _ = connect(root, provider)
+    client, _ = connect(root, provider, read_s=0.5 if kind == "hang" else 60)
     fault(root, kind=kind, provider=provider.value, retry_after=0, seconds=1)
     for resource in client.resources[:1 if kind == "hang" else None]:
         result = client.fetch(ask(resource))

@@ -38,7 +38,7 @@ def authorise(user: SandboxUser, provider: Provider, **params: str) -> requests.
     asked = {"response_type": "code", "client_id": user.settings.client_id, "state": "s1",
              "redirect_uri": REDIRECT, "scope": ASKED[provider]}
     return user.session.get(f"{user.root}/{provider}/authorize", params=asked | params,
-                            allow_redirects=False, timeout=20)
+                            allow_redirects=False, timeout=60)
 
 
 @pytest.mark.parametrize("provider", list(CATALOGUE))
@@ -113,6 +113,6 @@ def test_a_revoked_consent_is_over(
         user: SandboxUser, provider: Provider, path: str, field: str) -> None:
     token = connect(user, provider, access_type="offline")
     form = {field: token["access_token"]}
-    answers = [user.session.post(user.root + path, data=form, timeout=20) for _ in range(2)]
+    answers = [user.session.post(user.root + path, data=form, timeout=60) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 400]
     assert user.refreshed(provider, token["refresh_token"]).json()["error"] == "invalid_grant"

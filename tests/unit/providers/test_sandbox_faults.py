@@ -83,7 +83,7 @@ def test_429_of_withings_is_its_status_601(withings: SandboxUser) -> None:
 def test_500_without_end_until_deleted(oura: SandboxUser) -> None:
     fail(oura, "http_500")
     assert [oura.asked(HEART).status_code for _ in range(3)] == [500] * 3
-    assert oura.session.delete(f"{oura.root}/sandbox/faults", timeout=20).json() == {"removed": 1}
+    assert oura.session.delete(f"{oura.root}/sandbox/faults", timeout=60).json() == {"removed": 1}
     assert oura.asked(HEART).status_code == 200
 
 
@@ -195,7 +195,7 @@ def test_active_faults_are_told(user: SandboxUser) -> None:
     fail(user, "hang", provider="oura")
     first, second = user.get("/sandbox/faults")
     assert (first["kind"], first["left"], second["left"]) == ("http_500", 3, None)
-    answer = user.session.delete(f"{user.root}/sandbox/faults", timeout=20,
+    answer = user.session.delete(f"{user.root}/sandbox/faults", timeout=60,
                                  params={"fault_id": first["fault_id"]})
     assert answer.json() == {"removed": 1}
     assert [fault["kind"] for fault in user.get("/sandbox/faults")] == ["hang"]
@@ -206,7 +206,7 @@ def test_active_faults_are_told(user: SandboxUser) -> None:
     ({"kind": "hang", "subject_id": "nobody"}, 404), ({"kind": "hang", "resource": "v2"}, 422)])
 def test_an_impossible_fault_is_refused(
         user: SandboxUser, fields: dict[str, object], status: int) -> None:
-    answer = user.session.post(f"{user.root}/sandbox/faults", json=fields, timeout=20)
+    answer = user.session.post(f"{user.root}/sandbox/faults", json=fields, timeout=60)
     assert answer.status_code == status
 
 
