@@ -28,19 +28,12 @@ _RUNS = """
 SELECT run_id, job, shard, status, started_at, ended_at, cpu_seconds, figures, exception
 FROM runs WHERE job = ANY(:jobs) AND cycle = :cycle ORDER BY run_id"""
 
-# Each block of a training tells of its own fits; of a job that ran again the newest count stands.
+# Each block of a training, and each of its runs, tells of its own fits. What other jobs counted
+# stands in the figures of their runs: an event that a later run no longer has would stay.
 _COUNTS = """
-SELECT kind, provider, member, reason, CAST(sum(CAST(data ->> 'count' AS bigint)) AS bigint)
-FROM (
-    SELECT DISTINCT ON (kind, shard, provider, member, reason,
-                        CASE WHEN job = 'train' THEN event_id ELSE data ->> 'http_status' END)
-        kind, provider, member, reason, data
-    FROM events WHERE cycle = :cycle
-        AND kind IN ('fits.ended', 'fits.searched', 'fetches.ended', 'forecasts.missing')
-    ORDER BY kind, shard, provider, member, reason,
-             CASE WHEN job = 'train' THEN event_id ELSE data ->> 'http_status' END, number DESC
-) AS newest
-GROUP BY 1, 2, 3, 4 ORDER BY 1, 5 DESC, 2, 3, 4"""
+SELECT kind, member, reason, CAST(sum(CAST(data ->> 'count' AS bigint)) AS bigint) AS count
+FROM events WHERE cycle = :cycle AND kind IN ('fits.ended', 'fits.searched')
+GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3"""
 
 _GAPS = """
 SELECT get_byte(states, :hour), count(*) FROM coverage WHERE day = :day GROUP BY 1"""
@@ -107,10 +100,9 @@ class CycleRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How often something happened, as events of the cycle tell."""
+    """How often something happened to fits, as events of the cycle tell."""
 
     kind: str
-    provider: str | None
     member: str | None
     reason: str | None
     count: int
@@ -126,7 +118,7 @@ class ConfigChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleFacts:
-    """A cycle's runs, oldest first; counts of its events; its last hour's coverage by state."""
+    """A cycle's runs, oldest first; counts of its fits; its last hour's coverage by state."""
 
     cycle: datetime
     runs: Sequence[CycleRun] = ()
@@ -218,9 +210,7 @@ def _facts(conn: Connection, cycle: datetime) -> CycleFacts:
     gaps = conn.execute(text(_GAPS), {"day": last.date(), "hour": last.hour})
     return CycleFacts(
         cycle=cycle, runs=tuple(CycleRun(**row._mapping) for row in runs),
-        counts=tuple(Count(kind=kind, provider=provider, member=member, reason=reason,
-                           count=count or 0)
-                     for kind, provider, member, reason, count in counts),
+        counts=tuple(Count(**row._mapping) for row in counts),
         gaps={State(state).word: hours for state, hours in gaps})
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from registry.cycles import CHAIN, JOBS, NEEDED, ON_TIME, CycleFacts, CycleRun
 
@@ -12,7 +12,7 @@ from registry.cycles import CHAIN, JOBS, NEEDED, ON_TIME, CycleFacts, CycleRun
 class Stage:
     """One job of the cycle: its newest run of every shard.
 
-    seconds   from the first start to the last end, so far where a shard still runs
+    seconds   in which any shard ran; the pause before a shard that was run again is none of it
     ratio     of seconds to the last good cycle's; None without one
     slowest   the shard that took longest, and how long
     """
@@ -63,6 +63,16 @@ def seconds_of(runs: Sequence[CycleRun], now: datetime) -> float:
     return (max(ends) - min(run.started_at for run in runs)).total_seconds()
 
 
+def busy_seconds(runs: Sequence[CycleRun], now: datetime) -> float:
+    """How long at least one of them ran."""
+    busy, until = 0.0, datetime.min.replace(tzinfo=UTC)
+    for run in sorted(runs, key=lambda run: run.started_at):
+        since = max(run.started_at, until)
+        until = max(until, run.started_at + timedelta(seconds=seconds_of([run], now)))
+        busy += (until - since).total_seconds() if until > since else 0.0
+    return busy
+
+
 def cycle_seconds(facts: CycleFacts, now: datetime) -> float:
     """How long the jobs of the chain took, or whatever ran where none of them did."""
     return seconds_of([run for run in facts.runs if run.job in CHAIN] or facts.runs, now)
@@ -82,8 +92,8 @@ def _stage(job: str, runs: Sequence[CycleRun], good: Sequence[CycleRun],
     return Stage(
         job=job, shards=len(runs), slowest=slowest.shard,
         status=next((one for one in ("failed", "running") if one in statuses), "done"),
-        started_at=min(run.started_at for run in runs), seconds=seconds_of(runs, now),
-        good_seconds=seconds_of(good, now) if good else None,
+        started_at=min(run.started_at for run in runs), seconds=busy_seconds(runs, now),
+        good_seconds=busy_seconds(good, now) if good else None,
         cpu_seconds=sum(run.cpu_seconds or 0 for run in runs),
         slowest_seconds=seconds_of([slowest], now))
 
@@ -114,22 +124,29 @@ def fit_counts(facts: CycleFacts) -> Counter[str]:
     return +counts
 
 
-def named(kind: str) -> Callable[[CycleFacts], Counter[str]]:
-    """How often events of a kind happened, by what they are about and why."""
-    def count(facts: CycleFacts) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for one in facts.counts:
-            if one.kind == kind:
-                counts[f"{one.member or one.provider}: {plain(one.reason)}"] += one.count
-        return counts
+def failed_fits(facts: CycleFacts) -> Counter[str]:
+    """Fits that failed, by member and reason."""
+    return Counter({f"{one.member}: {plain(one.reason)}": one.count for one in facts.counts
+                    if one.kind == "fits.ended"})
 
-    return count
+
+def incomplete_fetches(facts: CycleFacts) -> Counter[str]:
+    """Fetches of the newest ingest that were not complete, by vendor and reason."""
+    return _of_newest(facts, "ingest", "incomplete")
 
 
 def lacking(facts: CycleFacts) -> Counter[str]:
-    """Series without a forecast, by reason."""
-    return Counter({plain(one.reason): one.count for one in facts.counts
-                    if one.kind == "forecasts.missing"})
+    """Series without one of the newest forecasts, by reason."""
+    return _of_newest(facts, "forecast", "missing")
+
+
+def _of_newest(facts: CycleFacts, job: str, name: str) -> Counter[str]:
+    """A count by words, over the newest run of each of the job's shards."""
+    counts: Counter[str] = Counter()
+    for run in newest(facts.runs):
+        if run.job == job:
+            counts.update({plain(word): count for word, count in run.figures.get(name, {}).items()})
+    return counts
 
 
 def gaps_of(facts: CycleFacts) -> Counter[str]:

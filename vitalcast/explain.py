@@ -14,10 +14,11 @@ from vitalcast.cycle_figures import (
     Stage,
     cpu_per_patient,
     cycle_seconds,
+    failed_fits,
     fit_counts,
     gaps_of,
+    incomplete_fetches,
     lines,
-    named,
     patients_of,
     stages_of,
     state_of,
@@ -63,5 +64,5 @@ def explain(compared: Compared, now: datetime) -> Explanation:
         good_cpu_per_patient=cpu_per_patient(good) if good else None,
         findings=findings(compared, stages, changes, now), stages=stages, changes=changes,
         fits=lines(fit_counts, this, good),
-        failed_fits=lines(named("fits.ended"), this, good),
-        fetches=lines(named("fetches.ended"), this, good), gaps=lines(gaps_of, this, good))
+        failed_fits=lines(failed_fits, this, good),
+        fetches=lines(incomplete_fetches, this, good), gaps=lines(gaps_of, this, good))

@@ -14,9 +14,10 @@ from vitalcast.cycle_figures import (
     Change,
     Line,
     Stage,
+    failed_fits,
+    incomplete_fetches,
     lacking,
     lines,
-    named,
     newest,
     plain,
     seconds_of,
@@ -42,9 +43,9 @@ def findings(compared: Compared, stages: Sequence[Stage], changes: Sequence[Chan
     this, good = compared.this, compared.good
     found = chain(
         _failures(this), _absences(this, now), _kills(this), map(_change, changes),
-        _more("fits failed", lines(named("fits.ended"), this, good)),
+        _more("fits failed", lines(failed_fits, this, good)),
         _slow_shards(this, now), _slow_stages(stages),
-        _more("fetches were not complete", lines(named("fetches.ended"), this, good)),
+        _more("fetches were not complete", lines(incomplete_fetches, this, good)),
         _more("series have no forecast", lines(lacking, this, good)), _more_gaps(this, good))
     return tuple(found) or (_nothing(good),)
 

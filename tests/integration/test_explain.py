@@ -12,7 +12,9 @@ from registry import tables
 from registry.cycles import CycleNotFound, Cycles
 from registry.database import transaction
 from registry.events import Event, Running, record
-from tests.reference.cycles import KEYS, settings
+from registry.runs import run
+from tests.reference import cycles as reference
+from tests.reference.cycles import KEYS, LIGHT, Installation, settings, vendors
 from vitalcast.cli import app
 from vitalcast.errors import UserError
 from vitalcast.explain import Explanation, explain
@@ -93,14 +95,28 @@ def test_good_is_the_newest_cycle_before_that_was_done_in_time(engine: Engine) -
     assert explained(engine).good is None
 
 
-def test_a_job_run_again_is_told_by_its_newest_count(engine: Engine) -> None:
+@pytest.mark.parametrize("counts", [(5, 3), (5, 3, 5), (5, 0)])
+def test_a_job_run_again_is_told_by_its_newest_count(
+        engine: Engine, counts: tuple[int, ...]) -> None:
     cycle(engine, CYCLE)
-    run = Running(run_id=1, job="ingest", cycle=CYCLE, shard="1/2")
-    for count in (5, 3):
-        with transaction(engine) as conn:
-            record(conn, [Event(kind="fetches.ended", provider="oura", reason="transport",
-                                data={"count": count}, once=str(count))], of=run)
-    assert [line.count for line in explained(engine).fetches] == [3]
+    for count in counts:
+        with run(engine, job="ingest", cycle=CYCLE, shard="1/2") as figures:
+            figures["incomplete"] = {"oura: transport": count} if count else {}
+    assert [line.count for line in explained(engine).fetches] == [
+        count for count in counts[-1:] if count]
+
+
+def test_series_that_lacked_a_model_before_the_training_are_not_told_as_lacking_a_forecast(
+        engine: Engine, database_url: str) -> None:
+    with vendors() as root:
+        place = Installation.on(engine, database_url, root, LIGHT)
+        place.ingest(reference.CYCLE)
+        place.forecast(reference.CYCLE)
+        before = explained(engine, reference.CYCLE).findings
+        place.cycle(reference.CYCLE)
+        place.system.engine.dispose()
+    assert "series have no forecast, no model" in str(before)
+    assert "no model" not in str(explained(engine, reference.CYCLE).findings)
 
 
 def test_gaps_are_those_of_the_last_hour(engine: Engine) -> None:

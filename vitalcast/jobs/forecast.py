@@ -29,7 +29,7 @@ from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
 from vitalcast.jobs.coverage import Covered, cover, reopen
-from vitalcast.jobs.happened import Lacks, count_lacks, lack_events
+from vitalcast.jobs.happened import Lacks, count_lacks, lack_events, missing_counts
 from vitalcast.jobs.severity import severity_rows
 from vitalcast.jobs.statistics import statistics_rows
 from vitalcast.model_config import ModelConfig
@@ -58,7 +58,8 @@ def forecast(system: System, *, cycle: str | datetime, shard: str,
     """Forecast this shard at `cycle`; figures: series, forecasts, patients scored.
 
     `updated` counts the models whose state was moved through the hours since it was stored,
-    `covered` the days of coverage that were written, `reopened` those that late readings changed.
+    `covered` the days of coverage that were written, `reopened` those that late readings changed;
+    `missing` the series without a forecast, by reason.
     """
     hour, config = parse_cycle(cycle), stored_config(system, config_hash)
     with run(system.engine, job="forecast", cycle=hour, shard=shard) as figures:
@@ -78,6 +79,7 @@ def forecast(system: System, *, cycle: str | datetime, shard: str,
             count_lacks(rows, lacks)
         with transaction(system.engine) as conn:
             record(conn, lack_events(lacks))
+        figures["missing"] = missing_counts(lacks)
     return dict(figures)
 
 

@@ -114,6 +114,21 @@ def lack_events(counts: Lacks) -> list[Event]:
             for (kind, member, reason), count in counts.items()]
 
 
+def missing_counts(counts: Lacks) -> dict[str, int]:
+    """The series without a forecast, by reason: a figure of the run."""
+    return {reason: count for (kind, _, reason), count in counts.items()
+            if kind == "forecasts.missing"}
+
+
+def incomplete_counts(found: Iterable[Troubled]) -> dict[str, int]:
+    """The fetches of a run that were not complete, by vendor and reason: a figure of it."""
+    counts: Counter[str] = Counter()
+    for one in found:
+        if one.outcome != "complete":
+            counts[f"{one.provider}: {known(one.reason)}"] += one.fetches
+    return dict(counts)
+
+
 def fetch_events(found: Iterable[Troubled]) -> list[Event]:
     """Fetches of a run that were not complete, and records that were not understood."""
     refused: Counter[str] = Counter()

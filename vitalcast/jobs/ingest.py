@@ -29,7 +29,7 @@ from registry.quality import check_saved
 from registry.quarantine import hold_fetch
 from registry.runs import run
 from vitalcast.cycle import Shard, parse_cycle
-from vitalcast.jobs.happened import fetch_events
+from vitalcast.jobs.happened import fetch_events, incomplete_counts
 from vitalcast.memory import collector_paused
 from vitalcast.storing import Storing
 from vitalcast.wiring import System
@@ -38,7 +38,10 @@ Figures = dict[str, Any]
 
 
 def ingest(system: System, *, cycle: str | datetime, shard: str) -> Figures:
-    """Fetch this shard's patients up to `cycle`; figures: fetches by outcome, rows by fate."""
+    """Fetch this shard's patients up to `cycle`; figures: fetches by outcome, rows by fate.
+
+    `incomplete` counts the fetches that were not complete, by vendor and reason.
+    """
     hour = parse_cycle(cycle)
     system.breakers.clear()
     with run(system.engine, job="ingest", cycle=hour, shard=shard) as figures:
@@ -51,7 +54,9 @@ def ingest(system: System, *, cycle: str | datetime, shard: str) -> Figures:
                     _ingest_connection(system, connection, hour, storing)
         with transaction(system.engine) as conn:
             patients = Shard.parse(shard).pick(patient_ids(conn))
-            record(conn, fetch_events(troubled_fetches(conn, patients, hour)))
+            troubled = troubled_fetches(conn, patients, hour)
+            record(conn, fetch_events(troubled))
+        figures["incomplete"] = incomplete_counts(troubled)
     return dict(figures)
 
 

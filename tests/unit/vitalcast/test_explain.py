@@ -32,8 +32,7 @@ def run(cycle: datetime, job: str, shard: str = "1/2", *, run_id: int = 0, statu
 def usual(cycle: datetime) -> CycleFacts:
     return CycleFacts(
         cycle=cycle, gaps={"ok": 80, "not_worn": 20, "not_judged": 900},
-        counts=[Count(kind="fits.ended", provider=None, member="arima", reason="constant",
-                      count=2)],
+        counts=[Count(kind="fits.ended", member="arima", reason="constant", count=2)],
         runs=[run(cycle, job, shard, patients=50) for job in MINUTES for shard in ("1/2", "2/2")])
 
 
@@ -75,7 +74,7 @@ def test_a_stage_that_is_slow_on_all_shards_blames_none() -> None:
 
 
 def test_a_failing_member_is_named_first_with_its_reason() -> None:
-    failing = Count(kind="fits.ended", provider=None, member="tbats", reason="not_finite", count=70)
+    failing = Count(kind="fits.ended", member="tbats", reason="not_finite", count=70)
     facts = with_run(run(CYCLE, "train", "1/2", minutes=50))
     one = told(replace(facts, counts=[*facts.counts, failing]))
     assert one.findings[0] == "70 fits failed, tbats: not finite (0 in the last good cycle)"
@@ -86,7 +85,7 @@ def test_a_failing_member_is_named_first_with_its_reason() -> None:
 
 def test_a_change_of_configuration_goes_before_what_it_causes() -> None:
     change = ConfigChange(at=CYCLE, keys={"search_every_hours": ("168", "1")})
-    failing = Count(kind="fits.ended", provider=None, member="tbats", reason="timeout", count=70)
+    failing = Count(kind="fits.ended", member="tbats", reason="timeout", count=70)
     facts = with_run(run(CYCLE, "train", "1/2", minutes=50))
     one = told(replace(facts, counts=[failing]), change)
     assert one.findings[0] == ("the configuration has changed since the last good cycle: "
@@ -131,15 +130,31 @@ def test_a_run_that_was_made_up_for_is_told_and_does_not_count_as_failed() -> No
 
 
 def test_more_gaps_and_failed_fetches_are_told_by_state_and_reason() -> None:
-    failed = Count(kind="fetches.ended", provider="oura", member=None, reason="rate_limited",
-                   count=30)
-    silent = Count(kind="forecasts.missing", provider=None, member=None, reason="silent", count=9)
-    facts = replace(usual(CYCLE), counts=[failed, silent],
+    fetched = run(CYCLE, "ingest", run_id=1, incomplete={"oura: rate_limited": 30})
+    forecast = run(CYCLE, "forecast", run_id=2, patients=50, missing={"silent": 9})
+    facts = usual(CYCLE)
+    facts = replace(facts, counts=[], runs=[*facts.runs, fetched, forecast],
                     gaps={"ok": 40, "not_worn": 20, "fetch_failed": 40, "not_judged": 5})
     assert told(facts).findings == (
         "30 fetches were not complete, oura: rate limited (0 in the last good cycle)",
         "9 series have no forecast, silent (0 in the last good cycle)",
         "40% of the last hour is fetch failed, 0% in the last good cycle")
+
+
+def test_what_only_an_earlier_run_lacked_is_not_told() -> None:
+    facts = usual(CYCLE)
+    before_training = run(CYCLE, "forecast", patients=50, missing={"no_model": 29})
+    assert told(replace(facts, runs=[before_training, *facts.runs])).findings == (
+        "nothing stands out",)
+
+
+def test_the_pause_before_a_shard_that_is_run_again_is_none_of_the_stage_s_time() -> None:
+    again = run(CYCLE, "forecast", "2/2", minutes=3, patients=50)
+    pause = timedelta(hours=2)
+    one = told(with_run(replace(again, started_at=again.started_at + pause,
+                                ended_at=again.started_at + pause + timedelta(minutes=3))))
+    stage = next(stage for stage in one.stages if stage.job == "forecast")
+    assert (stage.seconds, stage.good_seconds) == (5 * 60, 2 * 60)
 
 
 def test_without_a_good_cycle_it_says_so_and_compares_nothing() -> None:

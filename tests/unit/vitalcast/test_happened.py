@@ -28,7 +28,9 @@ from vitalcast.jobs.happened import (
     count_searches,
     fetch_events,
     fit_events,
+    incomplete_counts,
     lack_events,
+    missing_counts,
     search_events,
 )
 from vitalcast.jobs.trained import Training
@@ -118,16 +120,18 @@ def test_series_without_a_forecast_are_counted_by_reason() -> None:
         ("forecasts.missing", None, "silent", 1), ("forecasts.missing", None, "no_model", 2),
         ("forecasts.missing", None, "no_member", 1),
         ("models.unreadable", "tbats", "unreadable", 1)}
+    assert missing_counts(lacks) == {"silent": 1, "no_model": 2, "no_member": 1}
 
 
 @pytest.mark.parametrize(("reason", "word"), [("transport", "transport"), ("new word", OTHER)])
 def test_fetches_are_told_by_vendor_and_reason_and_refused_records_by_vendor(
         reason: str, word: str) -> None:
-    events = fetch_events([
+    found = [
         Troubled(provider="oura", outcome="fetch_failed", reason=reason, http_status=503,
                  fetches=7, refused=0),
         Troubled(provider="oura", outcome="complete", reason="", http_status=200, fetches=4,
-                 refused=9)])
-    assert [(one.kind, one.reason, one.data) for one in events] == [
+                 refused=9)]
+    assert incomplete_counts(found) == {f"oura: {word}": 7}
+    assert [(one.kind, one.reason, one.data) for one in fetch_events(found)] == [
         ("fetches.ended", word, {"count": 7, "outcome": "fetch_failed", "http_status": 503}),
         ("records.refused", None, {"count": 9})]
