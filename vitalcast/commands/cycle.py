@@ -75,8 +75,13 @@ def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
             console.print(_by_name(name, value))
 
 
-def _by_name(title: str, figures: dict[str, dict[str, int]]) -> Table:
-    """Figures of each of several things, a row each; nothing stands where nothing was counted."""
+def _by_name(title: str, figures: dict[str, Any]) -> Table:
+    """Of each of several things its figures or its one count; nothing where nothing was counted."""
+    if not all(isinstance(own, dict) for own in figures.values()):
+        table = Table(title=title, show_header=False)
+        for name, own in figures.items():
+            table.add_row(name.replace("_", " "), str(own))
+        return table
     columns = list(dict.fromkeys(name for own in figures.values() for name in own))
     table = Table("", *(name.replace("_", " ") for name in columns), title=title)
     for name, own in figures.items():

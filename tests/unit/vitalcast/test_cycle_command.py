@@ -24,3 +24,10 @@ def test_json_tells_the_figures_as_they_are(capsys: pytest.CaptureFixture[str]) 
     _print("train", HOUR, FIGURES, as_json=True)
     assert json.loads(capsys.readouterr().out) == {
         "job": "train", "cycle": "2026-11-21T06:00:00", **FIGURES}
+
+
+def test_counts_by_name_are_a_table_too(capsys: pytest.CaptureFixture[str]) -> None:
+    _print("watch", HOUR, {"series": 2, "events": {"level": 4, "error_size": 1}}, as_json=False)
+    said = capsys.readouterr().out
+    assert [line.split("│")[1:-1] for line in said.splitlines() if "error size" in line] == [
+        [" error size ", " 1 "]]
