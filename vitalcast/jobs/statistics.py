@@ -27,10 +27,15 @@ def statistics_rows(panel: HourlyPanel, *, job: str, cutoff: datetime,
             hours=hours, missing=missing, fact_start=panel.start, fact_end=cutoff,
             forecast_start=cutoff, forecast_end=cutoff + horizon * HOUR, first_time=first,
             last_time=last, minimum=minimum, maximum=maximum, mean=mean, std=std,
-            mean_gap_s=None if isnan(gap) else gap, data_hash=data_hash(y))
+            mean_gap_s=known(gap), data_hash=data_hash(y))
         for patient, y, entries, missing, first, last, minimum, maximum, mean, std, gap in columns
     ]
 
 
 def _times(seconds: Sequence[int]) -> list[datetime]:
     return [datetime.fromtimestamp(one, UTC) for one in seconds]
+
+
+def known(figure: float) -> float | None:
+    """None where nobody could tell: what NaN is in arrays."""
+    return None if isnan(figure) else float(figure)

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isnan
 from typing import Any
 
 from forecasting.documents import ENSEMBLE, Document, document_id, dumps
@@ -13,6 +12,7 @@ from forecasting.policy import REFIT, SEARCH, Plan
 from forecasting.training import Outcome, TrainedSeries
 from forecasting.workers import FAILED, FITTED, TIMEOUT, TOO_LITTLE_DATA
 from registry.models import AliasRow, DocumentRow, FitRow, StoredName
+from vitalcast.jobs.statistics import known
 
 _HOST = platform.node()
 OUTCOMES = (FITTED, FAILED, TIMEOUT, TOO_LITTLE_DATA)
@@ -125,7 +125,7 @@ def _fit(one: Training, member: str, outcome: Outcome, name: str | None) -> FitR
         patient_id=one.patient_id, vital=one.vital, member=member, cutoff=one.cutoff,
         outcome=outcome.status, reason=outcome.reason or None, document_id=name,
         made_by=outcome.made_by if outcome.status == FITTED else None,
-        config_hash=one.config_hash, cpu_seconds=_known(outcome.cpu_seconds),
+        config_hash=one.config_hash, cpu_seconds=known(outcome.cpu_seconds),
         host=_HOST)
 
 
@@ -134,8 +134,3 @@ def _off(one: Training) -> Iterator[FitRow]:
         yield FitRow(patient_id=one.patient_id, vital=one.vital, member=member, cutoff=one.cutoff,
                      outcome="switched_off", reason="by the model configuration",
                      config_hash=one.config_hash)
-
-
-def _known(seconds: float) -> float | None:
-    """None where nobody could tell any more."""
-    return None if isnan(seconds) else seconds

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import inf, isnan
+from math import inf
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from forecasting.types import FloatArray
 from registry.drift import AnHourAhead, Arrived, DriftEvent, FigureRow, Key
 from registry.panels import HourlyPanel
 from vitalcast.cycle import HOUR
+from vitalcast.jobs.statistics import known
 
 HOLD = timedelta(hours=HOLD_HOURS)
 DAY = timedelta(hours=24)
@@ -167,13 +168,9 @@ def _figures(panel: HourlyPanel, compared: Compared, skew: Chart, facts: Facts,
         yield FigureRow(
             patient_id=patient, vital=panel.vital.value, day=day, cycle=cycle,
             provider=facts.providers.get(key), observed=int(told.observed[row]),
-            missing_usual=_known(told.missing_usual[row]),
+            missing_usual=known(told.missing_usual[row]),
             readings=arrived.readings if arrived else 0, flagged=facts.flagged.get(key, 0),
-            psi=_known(told.psi[row]), wasserstein=_known(told.wasserstein[row]),
-            level=_known(told.level[row]), spread=_known(told.spread[row]),
-            error_ratio=_known(told.error_ratio[row]), coverage_80=_known(told.coverage[row]),
-            skew=float(skew.size[row]) if served else None, age_h=_known(age[row]))
-
-
-def _known(value: float) -> float | None:
-    return None if isnan(value) else float(value)
+            psi=known(told.psi[row]), wasserstein=known(told.wasserstein[row]),
+            level=known(told.level[row]), spread=known(told.spread[row]),
+            error_ratio=known(told.error_ratio[row]), coverage_80=known(told.coverage[row]),
+            skew=float(skew.size[row]) if served else None, age_h=known(age[row]))
