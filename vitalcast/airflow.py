@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import requests
@@ -21,8 +22,11 @@ USER = "admin"
 POOLS = {"ingest": 8, "training": 2}
 PARALLELISM = 4
 """Tasks at once, however many workers share them."""
-_TIMEOUT_S = 120
-"""On a machine busy with other work, Airflow's first answers have taken more than 30 s."""
+_TIMEOUT_S = 60
+_PATIENCE_S = 180
+_AGAIN_S = 1.0
+"""On a machine busy with other work, Airflow's first answers have taken more than 30 s: one that
+does not come is asked for again, so long. A process that ended is told by its supervisor."""
 
 
 class AirflowError(UserError):
@@ -145,14 +149,17 @@ class AirflowPlace:
 
 
 class AirflowClient:
-    """The few calls of Airflow's REST API that the demo needs."""
+    """The few calls of Airflow's REST API that the demo needs.
 
-    def __init__(self, place: AirflowPlace) -> None:
-        self._root = place.url
+    What is not answered is asked again for `patience_s` seconds, then AirflowError; what is
+    created has a name of its own, so that asking again creates nothing twice.
+    """
+
+    def __init__(self, place: AirflowPlace, patience_s: float = _PATIENCE_S) -> None:
+        self._root, self._patience_s = place.url, patience_s
         self._session = requests.Session()
-        answer = self._session.post(
-            f"{self._root}/auth/token", timeout=_TIMEOUT_S,
-            json={"username": USER, "password": place.keys.airflow_password})
+        answer = self._answer("POST", "/auth/token", {
+            "username": USER, "password": place.keys.airflow_password})
         if not answer.ok:
             raise AirflowError(f"Airflow refused the login (HTTP {answer.status_code}); "
                                f"read {place.home / 'logs'}")
@@ -163,18 +170,26 @@ class AirflowClient:
         self._session.close()
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        try:
-            answer = self._session.request(method, f"{self._root}/api/v2{path}", json=body,
-                                           timeout=_TIMEOUT_S)
-        except requests.RequestException as error:
-            raise AirflowError(f"Airflow does not answer ({type(error).__name__}): read "
-                               "airflow-api-server.log in logs of VITALCAST_HOME") from error
+        answer = self._answer(method, f"/api/v2{path}", body)
         if answer.status_code == requests.codes.conflict:
             raise AirflowConflict
         if not answer.ok:
             raise AirflowError(f"Airflow answered {answer.status_code} to {method} {path}: "
                                f"{answer.text[:300]}")
         return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> requests.Response:
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._session.request(method, f"{self._root}{path}", json=body,
+                                             timeout=_TIMEOUT_S)
+            except requests.RequestException as error:
+                if time.monotonic() >= deadline:
+                    raise AirflowError(
+                        f"Airflow does not answer ({type(error).__name__}): read "
+                        "airflow-api-server.log in logs of VITALCAST_HOME") from error
+            time.sleep(_AGAIN_S)
 
     def ensure_pools(self) -> None:
         """Pools must exist before a DAG runs, or its tasks wait for ever."""
@@ -203,9 +218,10 @@ class AirflowClient:
 
     def trigger(self, dag: str, key: str) -> str:
         """Start one run with this partition key; returns its id."""
-        run = self._call("POST", f"/dags/{dag}/dagRuns",
-                         {"logical_date": None, "partition_key": key})
-        return str(run["dag_run_id"])
+        run_id = f"manual__{key}__{token_hex(4)}"
+        self._create(f"/dags/{dag}/dagRuns", {
+            "dag_run_id": run_id, "logical_date": None, "partition_key": key})
+        return run_id
 
     def runs(self, dag: str, key: str) -> list[dict[str, Any]]:
         """The runs of a DAG with this partition key, oldest first.
