@@ -1,17 +1,15 @@
 """Connecting a patient's account in Chromium: our page, the vendor's consent page, and back."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from cryptography.fernet import Fernet
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from sqlalchemy import Engine
 
 from api.app import create_app
 from tests.answers import settings
 from tests.clinic import PASSWORD
-from tests.e2e.test_pages import ARGUMENTS, CHROMIUM, listen
 from tests.reference.sandbox_user import sandbox_user
 from tests.serving import served
 from vitalcast.linking import Linking
@@ -28,22 +26,6 @@ def root(ward: Engine, database_url: str) -> Iterator[str]:
             sandbox_url=sandbox.root,
             redirect_uri=f"{address}/v1/connections/{{provider}}/callback"))
         yield address
-
-
-@pytest.fixture
-def page(root: str) -> Iterator[Page]:
-    if not CHROMIUM.exists():
-        message = f"{CHROMIUM} is missing: run `make test-deps` as root, or install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        page = browser.new_page(base_url=root, viewport={"width": 1000, "height": 800})
-        complaints = listen(page)
-        yield page
-        browser.close()
-    assert complaints == []
 
 
 def test_a_doctor_connects_an_account_and_ends_the_link(page: Page) -> None:
