@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from clinical.vitals import SPECS, Vital
 from forecasting.config import HEAVY
@@ -21,7 +21,7 @@ from forecasting.ensemble import Stored
 from forecasting.members import forecast
 from forecasting.provenance import Provenance
 from forecasting.workers import FitTask, fit_many
-from registry.database import transaction
+from registry.database import open_engine, transaction
 from registry.panels import HourlyPanel, read_panels
 from tests.reference.cycles import (
     CYCLE,
@@ -64,12 +64,16 @@ SELECT point, lower_50, upper_50, lower_80, upper_80, lower_95, upper_95, member
 FROM forecasts WHERE vital = 'heart_rate' AND cutoff = :cutoff"""
 
 
-@pytest.fixture
-def place(engine: Engine, database_url: str) -> Iterator[Installation]:
+@pytest.fixture(scope="module")
+def place(database_url: str) -> Iterator[Installation]:
+    """The patient's vitals, read and trained on at `CYCLE`."""
+    engine = open_engine(database_url)
     with vendors(patients=(PATIENT,)) as root:
         one = Installation.on(engine, database_url, root, CONFIG)
         one.ingest()
+        one.train()
         yield one
+    engine.dispose()
 
 
 def heart_rate(place: Installation, hour: datetime) -> HourlyPanel:
@@ -80,13 +84,14 @@ def heart_rate(place: Installation, hour: datetime) -> HourlyPanel:
     return found[Vital.HEART_RATE]
 
 
-def fitted(place: Installation) -> Stored:
+@pytest.fixture(scope="module")
+def models(place: Installation) -> Stored:
     """Every member fitted and combined, as objects."""
     panel = heart_rate(place, CYCLE)
     tasks = [FitTask(key=0, member=name, y=panel.y[0], start=panel.start, config=ENGINE,
                      provenance=MADE_BY) for name in ENGINE.members]
     documents: dict[str, Document] = {}
-    for outcome in fit_many(tasks, workers=2, timeout_s=60):
+    for outcome in fit_many(tasks, workers=2, timeout_s=300):
         assert outcome.document is not None, outcome
         documents[outcome.member] = outcome.document
     ensemble = fit_ensemble(documents, panel.y[0], start=panel.start, config=ENGINE,
@@ -108,7 +113,7 @@ def said_elsewhere(place: Installation, folder: Path, hour: datetime) -> dict[st
     config = folder / "config.json"
     config.write_text(CONFIG)
     url = place.system.settings.database_url
-    subprocess.run(job_command("forecast", hour, config), check=True, timeout=120,
+    subprocess.run(job_command("forecast", hour, config), check=True, timeout=300,
                    env=job_environment(settings(url, place.sandbox_url, home=folder)))
     with transaction(place.system.engine) as conn:
         (row,) = conn.execute(text(_STORED), {"cutoff": hour})
@@ -121,13 +126,11 @@ def bits(*paths: Any) -> bytes:
 
 
 def test_each_stored_member_forecasts_elsewhere_what_it_did_when_it_was_fitted(
-    place: Installation,
+    place: Installation, models: Stored,
 ) -> None:
-    models = fitted(place)
-    place.train()
     told = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, place.system.settings.database_url, PATIENT,
-         CYCLE.isoformat()], cwd=ROOT, check=True, capture_output=True, text=True, timeout=120)
+         CYCLE.isoformat()], cwd=ROOT, check=True, capture_output=True, text=True, timeout=300)
     found = dict(line.split() for line in told.stdout.splitlines())
     assert set(found) == set(ENGINE.members)
     assert found == {name: forecast(one, 24).tobytes().hex()
@@ -135,10 +138,8 @@ def test_each_stored_member_forecasts_elsewhere_what_it_did_when_it_was_fitted(
 
 
 def test_stored_documents_forecast_elsewhere_what_they_did_when_they_were_fitted(
-    place: Installation, tmp_path: Path,
+    place: Installation, models: Stored, tmp_path: Path,
 ) -> None:
-    models = fitted(place)
-    place.train()
     at_once = said_at_once(place, models, CYCLE)
     left_out = models.ensemble.figures["left_out"]
     assert set(at_once) == {*ENGINE.members, "ensemble", "state"} - set(left_out)

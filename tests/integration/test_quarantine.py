@@ -44,12 +44,6 @@ from vitalcast.jobs.webhooks import process_webhooks
 OURA = PARSER_VERSIONS[Provider.OURA]
 
 
-@pytest.fixture
-def place(engine: Engine, database_url: str) -> Iterator[Installation]:
-    with vendors(patients=FEW) as root:
-        yield Installation.on(engine, database_url, root)
-
-
 def test_a_changed_schema_is_held_until_a_person_lets_it_go(place: Installation) -> None:
     fail(place, kind="changed_schema", provider="oura", resource="/v2/usercollection/heartrate")
     place.ingest()

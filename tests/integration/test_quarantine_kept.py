@@ -1,7 +1,6 @@
 """What stands in quarantine beside vendors' pages, and how long it stays there."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from zoneinfo import ZoneInfo
@@ -15,13 +14,13 @@ from providers.fetching import FetchResult, Outcome
 from providers.imports import FORMATS
 from providers.observation import Provider
 from providers.stored import read_stored
-from registry.database import Engine, transaction
+from registry.database import transaction
 from registry.observations import prepared, save_fetch
 from registry.panels import read_panels
 from registry.quarantine import EntryNotFound, find_entry
 from registry.retention import retain
 from registry.webhooks import add_event
-from tests.reference.cycles import CYCLE, Installation, vendors
+from tests.reference.cycles import CYCLE, Installation
 from tests.reference.held import (
     FEW,
     PATIENT,
@@ -40,12 +39,6 @@ from vitalcast.cycle import HOUR
 from vitalcast.jobs.importing import Import, import_readings
 from vitalcast.jobs.quarantine import dismiss_entries, replay, shape, show
 from vitalcast.jobs.webhooks import link_account, process_webhooks
-
-
-@pytest.fixture
-def place(engine: Engine, database_url: str) -> Iterator[Installation]:
-    with vendors(patients=FEW) as root:
-        yield Installation.on(engine, database_url, root)
 
 
 def test_refused_webhooks_stand_in_the_list_and_are_processed_again(place: Installation) -> None:
