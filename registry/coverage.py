@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sqlalchemy import text
 
 from providers.coverage_facts import Fetched
-from providers.measures import CARRIED_BY
+from providers.measures import CARRIED_BY, WORN_BY
 from providers.observation import Provider
 from providers.signals import Signals
 from registry.copytext import copy_line
@@ -76,14 +76,23 @@ WHERE connection_id = ANY(%(ids)s) AND day >= %(start)s AND day < %(end)s"""
 _HOURS = """
 SELECT DISTINCT CAST(c.position - 1 AS integer), date_trunc('hour', o.effective_start, 'UTC')
 FROM unnest(CAST(%(patients)s AS text[]), CAST(%(connections)s AS text[]),
-            CAST(%(vitals)s AS text[]))
-     WITH ORDINALITY AS c (patient_id, connection_id, vitals, position)
+            CAST(%(vitals)s AS text[]), CAST(%(by_hand)s AS boolean[]))
+     WITH ORDINALITY AS c (patient_id, connection_id, vitals, by_hand, position)
 CROSS JOIN LATERAL (
     SELECT r.effective_start FROM observations r
     WHERE r.patient_id = c.patient_id AND r.vital = ANY(string_to_array(c.vitals, ','))
       AND r.connection_id = c.connection_id AND r.granularity IN ('sample', 'interval')
+      AND (c.by_hand OR r.method <> 'manual')
       AND r.effective_start >= %(start)s AND r.effective_start < %(end)s
     OFFSET 0) AS o"""
+
+_BY_HAND = """
+SELECT p.patient_id FROM unnest(CAST(%(patients)s AS text[])) AS p (patient_id)
+CROSS JOIN LATERAL (
+    SELECT 1 FROM observations r
+    WHERE r.patient_id = p.patient_id AND r.method = 'manual'
+      AND r.effective_start >= %(start)s AND r.effective_start < %(end)s
+    LIMIT 1) AS o"""
 
 _NIGHTS = """
 SELECT p.patient_id, v.vital, o.effective_start, o.effective_end
@@ -250,17 +259,30 @@ def read_wear(conn: Connection, links: Sequence[Link], start: datetime,
 
 def read_hours(conn: Connection, links: Sequence[Link], vitals: Sequence[Sequence[str]],
                start: datetime, hours: int) -> BoolArray:
-    """Hours in which each link brought a reading of one of its `vitals`, (C, hours)."""
+    """Hours in which each link brought a reading of one of its `vitals`, (C, hours).
+
+    What was entered by hand counts of sources without a known device alone: it comes to the vendor
+    past the device.
+    """
     found = np.zeros((len(links), hours), dtype=np.bool_)
     with raw_cursor(conn) as cursor:
         cursor.execute(_HOURS, {
             "patients": [link.patient_id for link in links],
             "connections": [link.connection_id for link in links],
             "vitals": [",".join(several) for several in vitals],
+            "by_hand": [link.provider not in WORN_BY for link in links],
             "start": start, "end": start + timedelta(hours=hours)})
         for row, hour in cursor:
             found[row, int((hour - start).total_seconds()) // HOUR_S] = True
     return found
+
+
+def entered_by_hand(conn: Connection, patients: Sequence[str], start: datetime,
+                    end: datetime) -> set[str]:
+    """Who has a reading in [start, end) that was entered by hand."""
+    with raw_cursor(conn) as cursor:
+        cursor.execute(_BY_HAND, {"patients": list(patients), "start": start, "end": end})
+        return {patient for (patient,) in cursor}
 
 
 def read_nights(conn: Connection, patients: Sequence[str], vitals: Sequence[str],

@@ -62,6 +62,9 @@ observations = Table(
     Index("ix_observations_nights", "patient_id", "vital", "effective_start",
           postgresql_include=["value", "quality", "statistic"],
           postgresql_where=text("granularity IN ('night', 'day')")),
+    # Rare: coverage asks who has any, for they show neither wear nor a sync.
+    Index("ix_observations_manual", "patient_id", "effective_start",
+          postgresql_where=text("method = 'manual'")),
     ordered("ix_observations_arrival", "fetched_at"),
 )
 

@@ -80,6 +80,52 @@ def told(place: Installation, vendor: str, vital: str, hour: datetime) -> tuple[
     return names[row.state], why
 
 
+def entered(place: Installation, method: str, at: datetime,
+            provider: str = "google_health") -> None:
+    """A saturation that the patient's link with this source brought."""
+    with transaction(place.system.engine) as conn:
+        conn.execute(text(
+            "INSERT INTO observations (key, patient_id, vital, provider, connection_id, value, "
+            "effective_start, effective_end, granularity, statistic, context, method, "
+            "parser_version, quality, quality_reasons) SELECT :key, patient_id, 'spo2', provider, "
+            "connection_id, 97, :at, :at, 'sample', 'instant', 'rest', :method, 1, 'ok', '{}' "
+            "FROM connections WHERE provider = :provider AND patient_id = 'demo-04'"),
+            {"key": method.encode().ljust(32), "at": at, "method": method, "provider": provider})
+
+
+@pytest.mark.parametrize("gaps", [{"google_health": (NEVER_SYNCED,)}])
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_reading_entered_by_hand_shows_no_wear_and_no_sync(
+        place: Installation, links: int) -> None:
+    place.clock(CYCLE)
+    place.ingest()
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("INSERT INTO connections (connection_id, patient_id, provider, status) "
+                          "SELECT 'fhir:' || n, 'demo-04', 'fhir', 'file' "
+                          "FROM generate_series(2, :links) AS n"), {"links": links})
+    entered(place, "manual", CYCLE - 2 * HOUR)
+    cover(place)
+    assert told(place, "google_health", "spo2", CYCLE - 2 * HOUR) == ("ok", None)
+    for hours in (2, 4):
+        state, why = told(place, "google_health", "heart_rate", CYCLE - hours * HOUR)
+        assert (state, "last synced 20 Nov" in str(why)) == ("not_synced", True)
+    entered(place, "device", CYCLE - 2 * HOUR)
+    cover(place)
+    assert told(place, "google_health", "heart_rate", CYCLE - 4 * HOUR)[0] == "not_worn"
+
+
+@pytest.mark.parametrize("gaps", [{}])
+def test_a_file_of_readings_entered_by_hand_is_as_far_as_its_newest(place: Installation) -> None:
+    """What has no device of its own waits for no sync of it."""
+    with transaction(place.system.engine) as conn:
+        conn.execute(text("UPDATE connections SET provider = 'fhir', status = 'file' "
+                          "WHERE provider = 'google_health'"))
+    entered(place, "manual", CYCLE - 4 * HOUR, "fhir")
+    cover(place)
+    assert told(place, "google_health", "spo2", CYCLE - 6 * HOUR)[0] == "not_measured"
+    assert told(place, "google_health", "spo2", CYCLE - 2 * HOUR)[0] == "not_synced"
+
+
 @pytest.mark.parametrize("gaps", [dict.fromkeys(WHO, (OFF,))])
 def test_what_a_patient_does_with_the_devices_is_told_by_each_vendor(place: Installation) -> None:
     place.clock(CYCLE)

@@ -23,7 +23,14 @@ from providers.coverage import (
 )
 from providers.coverage_facts import Facts, facts, is_polled
 from providers.measures import WORN_BY, Coverage
-from registry.coverage import Link, read_hours, read_links, read_nights, read_wear
+from registry.coverage import (
+    Link,
+    entered_by_hand,
+    read_hours,
+    read_links,
+    read_nights,
+    read_wear,
+)
 from registry.database import Connection
 from registry.readings import civil_offsets
 from vitalcast.cycle import HOUR
@@ -131,24 +138,26 @@ def _by_readings(
 ) -> tuple[BoolArray, BoolArray]:
     """Hours whose readings show that a link's device was worn, and that it had synced, (C, n).
 
-    A patient's only link brought all of the patient's readings; of several it is asked which.
+    A patient's only link brought all of the patient's readings; of several it is asked which, and
+    of one where some were entered by hand, for those tell nothing of a device.
     """
     of_patient = Counter(link.patient_id for link in links)
+    by_hand = entered_by_hand(conn, list(place), since, window.end)
     hours = present.reshape(-1, len(VITALS), window.hours)
     first = window.place(since)
     found = []
     for places_of in (_wear_places, _sync_places):
         rows = np.zeros((len(links), window.hours), dtype=np.bool_)
-        several = []
+        asked = []
         for row, link in enumerate(links):
-            if of_patient[link.patient_id] == 1:
+            if of_patient[link.patient_id] == 1 and link.patient_id not in by_hand:
                 rows[row] = hours[place[link.patient_id], places_of(link)].any(axis=0)
             elif places_of(link):
-                several.append(row)
-        if several:
-            rows[several, first:] = read_hours(
-                conn, [links[row] for row in several],
-                [[VITALS[one] for one in places_of(links[row])] for row in several],
+                asked.append(row)
+        if asked:
+            rows[asked, first:] = read_hours(
+                conn, [links[row] for row in asked],
+                [[VITALS[one] for one in places_of(links[row])] for row in asked],
                 window.start + first * HOUR, window.hours - first)
         found.append(rows)
     return found[0], found[1]
