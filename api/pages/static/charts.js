@@ -192,8 +192,8 @@
     if (plot) plot.setSize({ width: figure.querySelector(".plot").clientWidth, height: 190 });
   });
   addEventListener("resize", resize);
-  // Paper cannot be opened: what is folded stands there too.
-  const folded = () => document.querySelectorAll("details:not([open], .add-entry)");
+  // Paper cannot be opened: what is folded stands there too, but for long tables.
+  const folded = () => document.querySelectorAll("details:not([open], .add-entry, .making, .numbers)");
   let unfolded = [];
   addEventListener("beforeprint", () => {
     unfolded = [...folded()];
