@@ -173,7 +173,8 @@ def test_members_are_switched_on_the_models_page(place: Place) -> None:
             saved = browser.post(page, sent, timeout=30)
             assert saved.ok and "Saved" in saved.text
             assert place.config() == {
-                "members": QUICK["members"] | {"theta": {"spo2": False}}, "window_hours": 168}
+                "members": {"arima": False, "tbats": False, "theta": {"spo2": False}},
+                "window_hours": 168}
         finally:
             place.configure(QUICK)
 
