@@ -51,7 +51,9 @@ def findings(compared: Compared, stages: Sequence[Stage], changes: Sequence[Chan
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `12 s`, `4 min 10 s`, `2 h 5 min`."""
+    """Seconds as `12 s`, `4 min 10 s`, `2 h 5 min`; what took less than half of one as `< 1 s`."""
+    if 0 < seconds < 0.5:
+        return "< 1 s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes >= 60:
         return f"{minutes // 60} h {minutes % 60} min"

@@ -9,6 +9,7 @@ import pytest
 
 from registry.cycles import Compared, ConfigChange, Count, CycleFacts, CycleRun
 from vitalcast.explain import Explanation, explain
+from vitalcast.findings import duration
 
 GOOD = datetime(2026, 11, 21, 8, tzinfo=UTC)
 CYCLE = GOOD + timedelta(hours=1)
@@ -161,3 +162,9 @@ def test_without_a_good_cycle_it_says_so_and_compares_nothing() -> None:
     found = told(replace(usual(CYCLE), counts=[]), compared=False)
     assert "no good cycle" in found.findings[0]
     assert {stage.ratio for stage in found.stages} == {None}
+
+
+@pytest.mark.parametrize(("seconds", "told"), [
+    (0, "0 s"), (0.2, "< 1 s"), (0.6, "1 s"), (250, "4 min 10 s"), (7500, "2 h 5 min")])
+def test_a_duration_is_told_as_people_say_it(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
