@@ -72,7 +72,7 @@ def _shown(form: dict[str, str], fault: str, *, saved: bool = False,
     settings = {name: field for name, field in ModelConfig.model_fields.items()
                 if name not in ("members", "engines")}
     page = _page.render(
-        form=form, fault=fault, saved=saved, members=(*DEFAULT_MEMBERS, *SELECTABLE), usual=DEFAULT_MEMBERS,
-        engines=ENGINES, vitals=FORECAST_VITALS, switch_of=switch_of, engine_of=engine_of,
-        rest=REST, settings=settings)
+        form=form, fault=fault, saved=saved, members=(*DEFAULT_MEMBERS, *SELECTABLE),
+        usual=DEFAULT_MEMBERS, engines=ENGINES, vitals=FORECAST_VITALS,
+        switch_of=switch_of, engine_of=engine_of, rest=REST, settings=settings)
     return HTMLResponse(page, status_code=status, headers=_HEADERS)
