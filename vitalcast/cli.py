@@ -40,10 +40,15 @@ class Commands(TyperGroup):
         """The command of that name, None if there is none."""
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, function = COMMANDS[cmd_name].split(".")
-        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        alone.command(cmd_name)(getattr(import_module(f"vitalcast.commands.{module}"), function))
-        return get_command(alone)
+        module, name = COMMANDS[cmd_name].split(".")
+        found = getattr(import_module(f"vitalcast.commands.{module}"), name)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+            alone.command(cmd_name)(found)
+            return get_command(alone)
+        group = get_command(found)
+        group.name = cmd_name
+        return group
 
 
 app = typer.Typer(

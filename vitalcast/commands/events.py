@@ -5,8 +5,8 @@ import re
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
@@ -20,7 +20,8 @@ from registry.event_log import read_breaker, waiting
 from registry.event_reading import Wanted, newest_events
 from registry.event_words import SEVERITIES
 from registry.events import event_key, series_hash
-from vitalcast.commands.cycle import open_here
+from vitalcast.commands.cycle import AsJson, open_here
+from vitalcast.commands.telling import show
 from vitalcast.errors import UserError
 from vitalcast.jobs.events import figures, open_elastic, try_delivery
 from vitalcast.settings import load_settings
@@ -36,55 +37,105 @@ _AGE = re.compile(r"(\d{1,6})([mhd])")
 _STYLES = {"error": "red", "warning": "yellow", "info": ""}
 
 
-class Action(StrEnum):
-    """What can be done."""
+events = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="What happened: read it here, or deliver it to Elasticsearch. No event names a patient.")
 
-    TAIL = "tail"
-    SEARCH = "search"
-    DELIVER = "deliver"
-    SETUP = "setup"
-    STATUS = "status"
+Kinds = Annotated[list[str] | None, typer.Option(
+    "--kind", help="of this kind, such as job.failed, or all of job")]
+Levels = Annotated[list[str] | None, typer.Option("--level", help="info, warning or error")]
+Since = Annotated[str | None, typer.Option(
+    help="30m, 2h, 7d ago, or a UTC time such as 2026-11-21T09:00")]
+Series = Annotated[str | None, typer.Option(
+    help="of one series, as PATIENT:heart_rate; its hash is made here")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)]
+AsLines = Annotated[bool, typer.Option("--json", help="print a JSON object a line")]
 
 
-def events(
-    action: Annotated[Action, typer.Argument(
-        help="tail: the newest; search: those that hold every word; deliver: send to "
-             "Elasticsearch; setup: put its templates; status: how delivery stands")],
-    words: Annotated[list[str] | None, typer.Argument(help="search: words, any case")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="tail: wait for more")] = False,
-    kind: Annotated[list[str] | None, typer.Option(
-        help="of this kind, such as job.failed, or all of job")] = None,
-    level: Annotated[list[str] | None, typer.Option(help="info, warning or error")] = None,
-    since: Annotated[str | None, typer.Option(
-        help="30m, 2h, 7d ago, or a UTC time such as 2026-11-21T09:00")] = None,
-    series: Annotated[str | None, typer.Option(
-        help="of one series, as PATIENT:heart_rate; its hash is made here")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000)] = 50,
-    once: Annotated[bool, typer.Option(
-        "--once", help="deliver: now and once, whatever the breaker says")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="setup: print, put nothing")] = False,
-    as_json: Annotated[bool, typer.Option(
-        "--json", help="print JSON; tail and search: an object a line")] = False,
+@events.command()
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="wait for more")] = False,
+    kind: Kinds = None, level: Levels = None, since: Since = None, series: Series = None,
+    limit: Limit = 50, as_json: AsLines = False,
 ) -> None:
-    """What happened: read it here, or deliver it to Elasticsearch. No event names a patient.
+    """The newest events.
 
     Example: vitalcast events tail -f --kind job
     """
-    if action is Action.SETUP:
-        _set_up(dry_run)
-        return
-    if action is Action.SEARCH and not (words or series):
+    with open_here() as system:
+        _show(system.engine, _wanted(system, (), kind, level, since, series, limit), follow,
+              as_json)
+
+
+@events.command()
+def search(
+    words: Annotated[list[str] | None, typer.Argument(help="words, any case")] = None,
+    kind: Kinds = None, level: Levels = None, since: Since = None, series: Series = None,
+    limit: Limit = 50, as_json: AsLines = False,
+) -> None:
+    """Events that hold every word.
+
+    Example: vitalcast events search arima timeout --since 7d
+    """
+    if not (words or series):
         raise UserError("say what to look for: vitalcast events search arima timeout")
     with open_here() as system:
-        if action is Action.DELIVER:
-            _deliver(system, once, as_json)
-        elif action is Action.STATUS:
-            _status(system, as_json)
-        else:
-            wanted = Wanted(
-                kinds=tuple(kind or ()), severities=_levels(level), since=_moment(since),
-                words=(*(words or ()), *_hash_of(system.engine, series)), limit=limit)
-            _show(system.engine, wanted, follow, as_json)
+        _show(system.engine, _wanted(system, words or (), kind, level, since, series, limit),
+              False, as_json)
+
+
+@events.command()
+def deliver(
+    once: Annotated[bool, typer.Option(
+        "--once", help="now and once, whatever the breaker says")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send events to Elasticsearch, until interrupted.
+
+    Example: vitalcast events deliver --once
+    """
+    with open_here() as system:
+        _deliver(system, once, as_json)
+
+
+@events.command()
+def setup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print, put nothing")] = False,
+) -> None:
+    """Put the templates, the lifecycle and the data stream in Elasticsearch.
+
+    Example: vitalcast events setup --dry-run
+    """
+    settings = load_settings()
+    if dry_run:
+        typer.echo(orjson.dumps(templates(settings.event_days), option=orjson.OPT_INDENT_2))
+        return
+    elastic = open_elastic(settings)
+    try:
+        version = elastic.check()
+        elastic.set_up(settings.event_days)
+        typer.echo(f"templates, lifecycle and data stream are put at {elastic.place} ({version})")
+    finally:
+        elastic.close()
+
+
+@events.command()
+def status(as_json: AsJson = False) -> None:
+    """How the delivery to Elasticsearch stands.
+
+    Example: vitalcast events status --json
+    """
+    with open_here() as system:
+        breaker = read_breaker(system.engine)
+        show({"waiting": waiting(system.engine), "failures": breaker.failures,
+              "fault": breaker.fault, "retry_at": breaker.retry_at,
+              "elasticsearch": bool(system.settings.elasticsearch_url)}, as_json)
+
+
+def _wanted(system: System, words: Sequence[str], kind: list[str] | None, level: list[str] | None,
+            since: str | None, series: str | None, limit: int) -> Wanted:
+    return Wanted(kinds=tuple(kind or ()), severities=_levels(level), since=_moment(since),
+                  words=(*words, *_hash_of(system.engine, series)), limit=limit)
 
 
 def _levels(given: list[str] | None) -> tuple[str, ...]:
@@ -165,10 +216,7 @@ def _deliver(system: System, once: bool, as_json: bool) -> None:
     while True:
         told = try_delivery(system, force=once)
         if told.delivered or told.refused or once:
-            shown = figures(told)
-            typer.echo(orjson.dumps(shown).decode() if as_json else ", ".join(
-                f"{name.replace('_', ' ')}: {value}" for name, value in shown.items()
-                if value is not None))
+            show(figures(told), as_json)
         if told.error is not None:
             Console(stderr=True).print(
                 f"{told.error}; {told.waiting} events wait, none is lost", style="yellow",
@@ -176,26 +224,3 @@ def _deliver(system: System, once: bool, as_json: bool) -> None:
         if once:
             raise typer.Exit(1 if told.error else 0)
         time.sleep(DELIVER_EVERY_S)
-
-
-def _set_up(dry_run: bool) -> None:
-    settings = load_settings()
-    if dry_run:
-        typer.echo(orjson.dumps(templates(settings.event_days), option=orjson.OPT_INDENT_2))
-        return
-    elastic = open_elastic(settings)
-    try:
-        version = elastic.check()
-        elastic.set_up(settings.event_days)
-        typer.echo(f"templates, lifecycle and data stream are put at {elastic.place} ({version})")
-    finally:
-        elastic.close()
-
-
-def _status(system: System, as_json: bool) -> None:
-    breaker = read_breaker(system.engine)
-    told = {"waiting": waiting(system.engine), "failures": breaker.failures,
-            "fault": breaker.fault, "retry_at": breaker.retry_at,
-            "elasticsearch": bool(system.settings.elasticsearch_url)}
-    typer.echo(orjson.dumps(told).decode() if as_json else ", ".join(
-        f"{name.replace('_', ' ')}: {value}" for name, value in told.items() if value is not None))

@@ -4,7 +4,6 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
@@ -23,36 +22,41 @@ from vitalcast.wiring import System
 _ID = re.compile(r"[^\s/]{1,100}")
 
 
-class Action(StrEnum):
-    """What can be done."""
-
-    ADD = "add"
-    LIST = "list"
+patients = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Enrol patients, or list them with their links.")
 
 
-def patients(
-    action: Annotated[Action, typer.Argument(
-        help="add: enrol patients; list: every patient and the vendors that are linked")],
-    ids: Annotated[list[str] | None, typer.Argument(help="add: ids of your own choice")] = None,
+@patients.command()
+def add(
+    ids: Annotated[list[str] | None, typer.Argument(help="ids of your own choice")] = None,
     born: Annotated[datetime | None, typer.Option(
-        formats=["%Y-%m-%d"], help="add: birth date of the one patient, also of one who is there; "
+        formats=["%Y-%m-%d"], help="birth date of the one patient, also of one who is there; "
         "NEWS2 is for those of 16 and older")] = None,
-    link: Annotated[str, typer.Option(
-        help="list: those with a link of this status, e.g. reauth_required")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Enrol patients, or list them with their links. Adding one again changes nothing.
+    """Enrol patients. Adding one again changes nothing.
 
-    Examples: vitalcast patients add p-17 --born 1948-05-02;
-    vitalcast patients list --link reauth_required
+    Example: vitalcast patients add p-17 --born 1948-05-02
     """
     with open_here() as system:
-        if action is Action.LIST:
-            _show(_listed(system, link), as_json)
-            return
         added = _add(system, ids or (), born.date() if born else None)
     typer.echo(orjson.dumps({"added": added}).decode() if as_json
                else f"{added} added, {len(set(ids or ())) - added} were there")
+
+
+@patients.command("list")
+def list_patients(
+    link: Annotated[str, typer.Option(
+        help="those with a link of this status, e.g. reauth_required")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every patient, and the vendors that are linked.
+
+    Example: vitalcast patients list --link reauth_required
+    """
+    with open_here() as system:
+        _show(_listed(system, link), as_json)
 
 
 def _add(system: System, ids: Sequence[str], born: date | None) -> int:

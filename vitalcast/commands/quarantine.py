@@ -4,10 +4,8 @@ import getpass
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Column, Table
@@ -17,6 +15,7 @@ from registry.database import transaction
 from registry.file_imports import MOST_RAW_BYTES
 from registry.quarantine import HELD, OF_WEIGHT, RECORDS, Entry, entries, groups
 from vitalcast.commands.cycle import AsJson, open_here
+from vitalcast.commands.telling import show
 from vitalcast.errors import UserError
 from vitalcast.wiring import System
 
@@ -28,77 +27,107 @@ STATUSES = ("held", "replayed", "dismissed")
 _TOO_LARGE = f"a file larger than {MOST_RAW_BYTES >> 20} MB; import it again"
 
 
-class Action(StrEnum):
-    """What can be done."""
+quarantine = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Payloads that were not understood: see them, read them again after a fix, or let them "
+         "go. Nothing shown names a patient or holds a reading, but with show --raw.")
 
-    LIST = "list"
-    SHOW = "show"
-    REPLAY = "replay"
-    DISMISS = "dismiss"
+Ids = Annotated[list[str] | None, typer.Argument(help="ids of entries, or how they begin")]
+OfVendor = Annotated[Provider | None, typer.Option(
+    "--provider", help="entries of this vendor alone")]
+By = Annotated[str, typer.Option(
+    help="who decides, kept with the entry; default: the login name")]
 
 
-def quarantine(
-    action: Annotated[Action, typer.Argument(
-        help="list: what is held; show: one entry, without readings; replay: read it again with "
-             "today's parser; dismiss: let it go")],
-    ids: Annotated[list[str] | None, typer.Argument(
-        help="ids of entries, or how they begin")] = None,
-    provider: Annotated[Provider | None, typer.Option(
-        help="list, replay: entries of this vendor alone")] = None,
+@quarantine.command("list")
+def list_entries(
+    provider: OfVendor = None,
     since: Annotated[datetime | None, typer.Option(
-        help="list: seen in a cycle from then on, UTC, e.g. 2026-11-20")] = None,
+        help="seen in a cycle from then on, UTC, e.g. 2026-11-20")] = None,
     refused: Annotated[bool, typer.Option(
-        "--refused", help="list: also payloads of which only single records were refused")] = False,
+        "--refused", help="also payloads of which only single records were refused")] = False,
     every: Annotated[bool, typer.Option(
-        "--all", help="list: replayed and dismissed ones, too; replay: everything held")] = False,
+        "--all", help="replayed and dismissed ones, too")] = False,
     summary: Annotated[bool, typer.Option(
-        "--summary", help="list: how many payloads and links by resource and reason")] = False,
-    raw: Annotated[bool, typer.Option(
-        "--raw", help="show: the payload itself, which is patient data")] = False,
-    why: Annotated[str, typer.Option(help="dismiss: the reason, kept with the entry")] = "",
-    by: Annotated[str, typer.Option(
-        help="who decides, kept with the entry; default: the login name")] = "",
-    dry_run: Annotated[bool, typer.Option(
-        "--dry-run", help="replay: say what would come of it, change nothing")] = False,
+        "--summary", help="how many payloads and links by resource and reason")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Payloads that were not understood: see them, read them again after a fix, or let them go.
+    """Payloads that are held.
 
-    Nothing shown names a patient or holds a reading, but with --raw.
+    Example: vitalcast quarantine list --summary
+    """
+    if summary and (refused or every):
+        raise UserError("--summary counts what is held: leave out --refused and --all")
+    with open_here() as system:
+        if summary:
+            _groups(system, provider, _utc(since), as_json)
+        else:
+            _list(_found(system, provider, _utc(since), refused=refused, every=every), as_json)
+
+
+@quarantine.command("show")
+def show_entry(
+    entry: Annotated[str, typer.Argument(help="its id, or how it begins")],
+    raw: Annotated[bool, typer.Option(
+        "--raw", help="the payload itself, which is patient data")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """One entry, without readings.
+
+    Example: vitalcast quarantine show 3fa9
+    """
+    from vitalcast.jobs.quarantine import raw_body
+    from vitalcast.jobs.quarantine import show as shown
+
+    with open_here() as system:
+        if raw:
+            Console(stderr=True).print("this is patient data: do not pass it on", style="red")
+            sys.stdout.buffer.write(raw_body(system, entry))
+        else:
+            _show(asdict(shown(system, entry)), as_json)
+
+
+@quarantine.command()
+def replay(
+    ids: Ids = None, provider: OfVendor = None,
+    every: Annotated[bool, typer.Option("--all", help="everything held")] = False,
+    by: By = "",
+    dry_run: Annotated[bool, typer.Option(
+        "--dry-run", help="say what would come of it, change nothing")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read entries again with today's parser.
 
     Example: vitalcast quarantine replay --provider oura --dry-run
     """
-    from vitalcast.jobs.quarantine import dismiss_entries, raw_body, replay, show
+    from vitalcast.jobs.quarantine import replay
 
-    given = ids or []
+    if not (ids or every or provider):
+        raise UserError("say what to read again: ids, --provider oura, or --all")
     with open_here() as system:
-        if action is Action.LIST and summary:
-            _groups(system, provider, _utc(since), as_json)
-        elif action is Action.LIST:
-            _list(_found(system, provider, _utc(since), refused=refused, every=every), as_json)
-        elif action is Action.SHOW and raw:
-            Console(stderr=True).print("this is patient data: do not pass it on", style="red")
-            sys.stdout.buffer.write(raw_body(system, _only(given)))
-        elif action is Action.SHOW:
-            _show(asdict(show(system, _only(given))), as_json)
-        elif action is Action.REPLAY:
-            if not (given or every or provider):
-                raise UserError("say what to read again: ids, --provider oura, or --all")
-            told = replay(system, ids=given, provider=provider, by=by or getpass.getuser(),
-                          dry_run=dry_run)
-            _figures(told, as_json)
-            _limits(told, dry_run=dry_run)
-        else:
-            if not given:
-                raise UserError("say which: vitalcast quarantine dismiss ID --why '…'")
-            _figures({"dismissed": dismiss_entries(
-                system, given, by=by or getpass.getuser(), why=why)}, as_json)
+        told = replay(system, ids=ids or [], provider=provider, by=by or getpass.getuser(),
+                      dry_run=dry_run)
+    show(told, as_json)
+    _limits(told, dry_run=dry_run)
 
 
-def _only(ids: list[str]) -> str:
-    if len(ids) != 1:
-        raise UserError("name one entry: vitalcast quarantine show ID")
-    return ids[0]
+@quarantine.command()
+def dismiss(
+    ids: Ids = None,
+    why: Annotated[str, typer.Option(help="the reason, kept with the entry")] = "",
+    by: By = "", as_json: AsJson = False,
+) -> None:
+    """Let entries go.
+
+    Example: vitalcast quarantine dismiss 3fa9 --why 'a test account'
+    """
+    from vitalcast.jobs.quarantine import dismiss_entries
+
+    if not ids:
+        raise UserError("say which: vitalcast quarantine dismiss ID --why '…'")
+    with open_here() as system:
+        show({"dismissed": dismiss_entries(
+            system, ids, by=by or getpass.getuser(), why=why)}, as_json)
 
 
 def _found(system: System, provider: Provider | None, since: datetime | None, *, refused: bool,
@@ -118,7 +147,7 @@ def _groups(system: System, provider: Provider | None, since: datetime | None,
     with transaction(system.engine) as conn:
         found = groups(conn, provider=provider, since=since)
     if as_json:
-        _json({"groups": found})
+        show({"groups": found}, as_json)
         return
     table = Table(Column("one of them", no_wrap=True), "vendor", "resource", "kind", "payloads",
                   "links", "first cycle", "last cycle", "reason", title="held, by reason")
@@ -131,7 +160,7 @@ def _groups(system: System, provider: Provider | None, since: datetime | None,
 
 def _list(found: list[Entry], as_json: bool) -> None:
     if as_json:
-        _json({"entries": found})
+        show({"entries": found}, as_json)
         return
     table = Table(Column("id", no_wrap=True), "vendor", "resource", "kind", "records", "cycles",
                   "last cycle", "status", "reason",
@@ -144,7 +173,7 @@ def _list(found: list[Entry], as_json: bool) -> None:
 
 def _show(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        _json(told)
+        show(told, as_json)
         return
     console = Console(file=sys.stdout, soft_wrap=True, markup=False, highlight=False)
     for name, value in told["entry"].items():
@@ -158,13 +187,6 @@ def _show(told: dict[str, Any], as_json: bool) -> None:
         console.print(f"  {path}  " + ", ".join(f"{kind} x {n}" for kind, n in kinds.items()))
 
 
-def _figures(told: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        _json(told)
-    else:
-        typer.echo(", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items()))
-
-
 def _limits(told: dict[str, Any], *, dry_run: bool) -> None:
     """Say what a replay could not do, beside the figures."""
     if told["not_kept"]:
@@ -172,7 +194,3 @@ def _limits(told: dict[str, Any], *, dry_run: bool) -> None:
     if dry_run and told["events"]:
         typer.echo("events: a dry run does not try webhook events; a replay processes them at once",
                    err=True)
-
-
-def _json(told: dict[str, Any]) -> None:
-    typer.echo(orjson.dumps(told).decode())

@@ -1,80 +1,99 @@
 """`vitalcast sandbox faults | arm | mend | ping`: what the sandbox vendors do on request."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import orjson
 import typer
 
 from vitalcast.commands.cycle import AsJson
+from vitalcast.commands.telling import show
 from vitalcast.errors import UserError
 from vitalcast.settings import load_settings
 
+sandbox = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode="rich",
+    help="Make the sandbox vendors fail on purpose, or send webhooks, to see what the system makes "
+         "of it.")
 
-class Action(StrEnum):
-    """What can be done."""
-
-    FAULTS = "faults"
-    ARM = "arm"
-    MEND = "mend"
-    PING = "ping"
+At = Annotated[str, typer.Option(
+    help="the sandbox's address; default: VITALCAST_SANDBOX_URL")]
 
 
-def sandbox(
-    action: Annotated[Action, typer.Argument(
-        help="faults: those active; arm: one more; mend: remove one or all; ping: send a webhook")],
-    kind: Annotated[str | None, typer.Argument(
-        help="arm: its name in docs/sandbox.md; ping: the vendor")] = None,
-    who: Annotated[str | None, typer.Argument(help="ping: the patient")] = None,
-    at: Annotated[str, typer.Option(
-        help="the sandbox's address; default: VITALCAST_SANDBOX_URL")] = "",
-    provider: Annotated[str | None, typer.Option(help="arm: this vendor alone")] = None,
-    patient: Annotated[str | None, typer.Option(help="arm: this patient alone")] = None,
+@sandbox.command()
+def faults(at: At = "", as_json: AsJson = False) -> None:
+    """The faults that are active.
+
+    Example: vitalcast sandbox faults --at http://127.0.0.1:8099
+    """
+    _active(_root(at), as_json)
+
+
+@sandbox.command()
+def arm(
+    kind: Annotated[str, typer.Argument(help="its name in docs/sandbox.md, e.g. http_500")],
+    at: At = "",
+    provider: Annotated[str | None, typer.Option(help="this vendor alone")] = None,
+    patient: Annotated[str | None, typer.Option(help="this patient alone")] = None,
     resource: Annotated[str | None, typer.Option(
-        help="arm: requests whose vendor's own path begins so, e.g. /v2/sleep")] = None,
+        help="requests whose vendor's own path begins so, e.g. /v2/sleep")] = None,
     times: Annotated[int | None, typer.Option(
-        help="arm: so many requests; default: until mended")] = None,
+        help="so many requests; default: until mended")] = None,
     after: Annotated[int | None, typer.Option(
-        help="arm: so many requests pass first; default: none")] = None,
+        help="so many requests pass first; default: none")] = None,
     seconds: Annotated[float | None, typer.Option(
-        help="arm: how long a hang or a delay lasts, or how far a clock is ahead")] = None,
-    retry_after: Annotated[int | None, typer.Option(help="arm: of http_429")] = None,
-    fault: Annotated[int | None, typer.Option(help="mend: this one alone")] = None,
+        help="how long a hang or a delay lasts, or how far a clock is ahead")] = None,
+    retry_after: Annotated[int | None, typer.Option(help="of http_429")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the sandbox vendors fail on purpose, or send webhooks, to see what the system makes of
-    it.
+    """Arm one more fault.
 
-    Examples: vitalcast sandbox arm http_429 --at http://127.0.0.1:8099 --provider oura --times 2;
-    vitalcast sandbox ping withings demo-01 --at http://127.0.0.1:8099
+    Example: vitalcast sandbox arm http_429 --at http://127.0.0.1:8099 --provider oura --times 2
     """
-    from vitalcast.sandbox_admin import arm, disarm
+    from vitalcast.sandbox_admin import arm
 
+    root = _root(at)
+    arm(root, kind, provider=provider, subject_id=patient, resource=resource, times=times,
+        after=after, seconds=seconds, retry_after=retry_after)
+    _active(root, as_json)
+
+
+@sandbox.command()
+def mend(
+    fault: Annotated[int | None, typer.Option(help="this one alone, by its number")] = None,
+    at: At = "",
+    as_json: AsJson = False,
+) -> None:
+    """Remove one fault, or all.
+
+    Example: vitalcast sandbox mend --fault 2 --at http://127.0.0.1:8099
+    """
+    from vitalcast.sandbox_admin import disarm
+
+    show({"removed": disarm(_root(at), fault)}, as_json)
+
+
+@sandbox.command()
+def ping(
+    vendor: Annotated[str, typer.Argument(help="who tells, e.g. withings")],
+    patient: Annotated[str, typer.Argument(help="of whom, e.g. demo-01")],
+    at: At = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a webhook.
+
+    Example: vitalcast sandbox ping withings demo-01 --at http://127.0.0.1:8099
+    """
+    from vitalcast.sandbox_admin import ping
+
+    show({"answers": ping(_root(at), vendor, patient)}, as_json)
+
+
+def _root(at: str) -> str:
     root = (at or load_settings().sandbox_url).rstrip("/")
     if not root:
         raise UserError("which sandbox? Give --at http://127.0.0.1:PORT, or set "
                         "VITALCAST_SANDBOX_URL")
-    if action is Action.MEND:
-        _print({"removed": disarm(root, fault)}, as_json)
-        return
-    if action is Action.PING:
-        _ping(root, kind, who, as_json)
-        return
-    if action is Action.ARM:
-        if kind is None:
-            raise UserError("name the fault: vitalcast sandbox arm http_500; docs/sandbox.md lists "
-                            "them all")
-        arm(root, kind, provider=provider, subject_id=patient, resource=resource, times=times,
-            after=after, seconds=seconds, retry_after=retry_after)
-    _active(root, as_json)
-
-
-def _ping(root: str, vendor: str | None, patient: str | None, as_json: bool) -> None:
-    from vitalcast.sandbox_admin import ping
-
-    if vendor is None or patient is None:
-        raise UserError("say whose vendor tells: vitalcast sandbox ping withings PATIENT")
-    _print({"answers": ping(root, vendor, patient)}, as_json)
+    return root
 
 
 def _active(root: str, as_json: bool) -> None:
@@ -85,9 +104,4 @@ def _active(root: str, as_json: bool) -> None:
         typer.echo(orjson.dumps(active).decode())
         return
     for one in active:
-        _print(one, as_json=False)
-
-
-def _print(told: dict[str, object], as_json: bool) -> None:
-    typer.echo(orjson.dumps(told).decode() if as_json else ", ".join(
-        f"{name.replace('_', ' ')}: {value}" for name, value in told.items()))
+        show(one, as_json=False)

@@ -67,6 +67,16 @@ def test_the_version_is_the_package_s() -> None:
     assert (said.exit_code, said.stdout) == (0, f"vitalcast {project['version']}\n")
 
 
+@pytest.mark.parametrize("words", [
+    ("sandbox", "mend", "http_429"), ("quarantine", "replay", "--provider", "oura", "--since",
+                                      "2026-11-20"),
+    ("events", "deliver", "--since", "2h"), ("webhooks", "process", "--end")])
+def test_what_an_action_does_not_take_is_refused(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, list(words))
+    assert said.exit_code == 2
+    assert any(part in said.output for part in ("No such option", "unexpected extra argument"))
+
+
 def test_an_unknown_command_is_refused() -> None:
     said = CliRunner().invoke(app, ["nonsense"])
     assert said.exit_code == 2 and "No such command 'nonsense'" in said.output
