@@ -29,6 +29,10 @@ _EACH = """
 FROM unnest(CAST(%(patients)s AS text[])) WITH ORDINALITY AS p (patient_id, position)
 CROSS JOIN unnest(CAST(%(vitals)s AS text[])) WITH ORDINALITY AS v (vital, position)"""
 
+_LEFT = """
+SELECT patient_id FROM connections GROUP BY patient_id
+HAVING bool_or(status = 'revoked') AND bool_and(status IN ('revoked', 'file'))"""
+
 _LAST_LOOKS = f"""
 SELECT p.patient_id, max(f.cycle)
 {_EACH}
@@ -144,7 +148,7 @@ JOIN patients b USING (patient_id)
 LEFT JOIN (SELECT DISTINCT patient_id, vital FROM drift_events
            WHERE detected < %(next)s AND (closed_at IS NULL OR closed_at >= %(day)s)) e
     ON e.patient_id = f.patient_id AND e.vital = f.vital
-WHERE f.day = %(day)s
+WHERE f.day = %(day)s AND f.patient_id NOT IN ({_LEFT})
 GROUP BY 1, 2, 3, 4"""  # noqa: S608
 
 
@@ -208,6 +212,11 @@ class Arrived:
 
     y: FloatArray
     readings: int
+
+
+def left_patients(conn: Connection) -> set[str]:
+    """Who has ended every link with a vendor; what came of files, if anything, goes no further."""
+    return {patient for (patient,) in _rows(conn, _LEFT)}
 
 
 def last_looks(conn: Connection, patients: Sequence[str], before: datetime) -> dict[str, datetime]:
@@ -299,7 +308,8 @@ def save_figures(conn: Connection, rows: Sequence[FigureRow]) -> None:
 
 
 def roll_up_cohorts(conn: Connection, day: date) -> None:
-    """Count the figures of `day` by provider, vital and age; in place of what was counted."""
+    """Count the figures of `day` by provider, vital and age, without patients who left; in place of
+    what was counted."""
     with raw_cursor(conn) as cursor:
         cursor.execute(_LOCK_COHORTS)
         cursor.execute(_DROP_COHORTS, {"day": day})

@@ -142,6 +142,44 @@ def test_late_readings_take_back_what_the_same_hour_found(system: System) -> Non
     assert ask(system, EVENTS) == []
 
 
+def link(system: System, patient: str, provider: str, status: str) -> None:
+    with transaction(system.engine) as conn:
+        conn.execute(text(
+            "INSERT INTO connections (connection_id, patient_id, provider, status) "
+            "VALUES (:id, :patient, :provider, :status) "
+            "ON CONFLICT (connection_id) DO UPDATE SET status = excluded.status"),
+            {"id": f"{provider}:{patient}", "patient": patient, "provider": provider,
+             "status": status})
+
+
+def test_who_has_left_is_not_missing(system: System) -> None:
+    """One after the event was found, one before; a consent that lapsed is not the end of a link."""
+    gone = stationary()
+    gone[-96:] = np.nan
+    for patient in ("leaves", "left", "lapsed", "files"):
+        store(system, patient, gone)
+        link(system, patient, "fhir", "file")
+    store(system, "stays", stationary())
+    link(system, "leaves", "withings", "active")
+    link(system, "left", "withings", "revoked")
+    link(system, "lapsed", "withings", "reauth_required")
+    found = "SELECT patient_id FROM drift_events WHERE kind = 'missing' {} ORDER BY 1"
+    assert watched(system)["kinds"]["missing"] == 3
+    assert [one.patient_id for one in ask(system, found.format(""))] == [
+        "files", "lapsed", "leaves"]
+    link(system, "leaves", "withings", "revoked")
+    later = watched(system, H + HOUR, everyone=True)
+    assert (later["patients"], later["begun"], later["ended"]) == (3, 0, 1)
+    assert ask(system, "SELECT patient_id, closed_at FROM drift_events "
+                       "WHERE closed_at IS NOT NULL") == [("leaves", H + HOUR)]
+    with transaction(system.engine) as conn:
+        (row,) = cohort_figures(conn, H.date(), timedelta(0))
+    assert (row["series"], row["drifting"]) == (3, 2)
+    once = dump(system.engine)
+    watched(system, H + HOUR, everyone=True)
+    assert_same(once, dump(system.engine))
+
+
 def test_a_changed_unit_is_found_at_the_next_hour(system: System) -> None:
     """Out of range, flagged and kept out; also where it is not the patient's turn."""
     warm = np.round(np.random.default_rng(4).normal(36.8, 0.3, N), 1)

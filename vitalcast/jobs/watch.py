@@ -4,13 +4,15 @@ Every hour a share of the patients is due, so that each is looked at every `watc
 that was never looked at or missed its turn at once. A look reads the training window that ended two
 weeks ago and what came since, with the forecasts of each hour, and is stateless: the same hour
 again, also after late readings or a kill, leaves the rows that its readings ask for. Of all other
-patients only flagged readings are read: those of a changed unit are far out of range.
+patients only flagged readings are read: those of a changed unit are far out of range. From patients
+who ended every link nothing is awaited: they are not looked at, and what stood of theirs ends.
 
 An event is a reason to search the structure at the series' next training (`forecasting.policy`).
 """
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +24,7 @@ from registry.drift import (
     Key,
     kept_out,
     last_looks,
+    left_patients,
     providers_of,
     read_an_hour_ahead,
     read_arrived,
@@ -66,7 +69,9 @@ def watch(system: System, *, cycle: str | datetime, shard: str, config_hash: str
     with run(system.engine, job="watch", cycle=hour, shard=shard) as figures:
         figures.update(patients=0, series=0, begun=0, ended=0, kinds={})
         with transaction(system.engine) as conn:
-            patients = Shard.parse(shard).pick(patient_ids(conn))
+            everybody = Shard.parse(shard).pick(patient_ids(conn))
+            left = left_patients(conn).intersection(everybody)
+            patients = [name for name in everybody if name not in left]
             looks = last_looks(conn, patients, hour)
         due = [name for name in patients if everyone or is_due(
             name, looks.get(name), hour, config.watch_every_hours)]
@@ -76,6 +81,9 @@ def watch(system: System, *, cycle: str | datetime, shard: str, config_hash: str
         for block in blocks(sorted(set(patients) - set(due)), GLANCED):
             with transaction(system.engine) as conn:
                 _glance(conn, block, hour, config, figures)
+        for block in blocks(sorted(left), GLANCED):
+            with transaction(system.engine) as conn:
+                _let_go(conn, block, hour, figures)
         with transaction(system.engine) as conn:
             roll_up_cohorts(conn, (hour - HOUR).date())
     return dict(figures)
@@ -121,6 +129,13 @@ def _glance(conn: Connection, patients: Sequence[str], hour: datetime, config: M
             for vital in sorted({vital for _, vital in keys})]
     _settle(conn, seen, hour, config.thresholds(), figures,
             standing_events(conn, names, hour, hour - HOLD))
+
+
+def _let_go(conn: Connection, patients: Sequence[str], hour: datetime, figures: Figures) -> None:
+    """End what stands of patients who left."""
+    ended = [replace(one, closed_at=hour) for one in standing_events(conn, patients, hour, hour)]
+    replace_found(conn, [], hour, [], ended)
+    figures["ended"] += len(ended)
 
 
 def _facts(conn: Connection, patients: Sequence[str], keys: Sequence[Key],
