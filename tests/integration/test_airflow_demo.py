@@ -118,6 +118,16 @@ def test_a_demo_shows_the_patients_and_leaves_a_report_and_no_process(demo: Demo
                          CYCLE)) == 8
 
 
+def test_the_command_that_a_demo_prints_works_as_it_is_pasted(demo: Demo, tmp_path: Path) -> None:
+    (line,) = (line for line in demo.output(CYCLE).read_text().splitlines()
+               if "another report" in line)
+    _, pasted = line.split("id: ")
+    told = subprocess.run(pasted, shell=True, cwd=tmp_path, env={"PATH": os.defpath},  # noqa: S602 -- pasted, as a person does
+                          capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert "<html" in next(tmp_path.glob("demo-*.html")).read_text()
+
+
 def test_every_query_of_every_board_has_rows_after_a_demo(demo: Demo) -> None:
     told = subprocess.run(
         [script("vitalcast"), "dashboards", "check", "--require-rows", "--json", "--days", "2",

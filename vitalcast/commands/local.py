@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import join, quote
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from registry.connections import list_connections
+from registry.database import transaction
+from registry.patients import patient_ids
 from registry.progress import series_trained
 from vitalcast.airflow import USER as AIRFLOW_USER
 from vitalcast.airflow import AirflowClient
@@ -25,6 +29,7 @@ from vitalcast.jobs.overview import show_patients
 from vitalcast.jobs.subscribe import subscribe
 from vitalcast.past import MOST_HOURS, hours_before
 from vitalcast.past import Hour as Earlier
+from vitalcast.processes import script
 from vitalcast.report import save_report
 from vitalcast.sandbox_admin import set_clock
 from vitalcast.settings import load_settings
@@ -156,8 +161,21 @@ def _show(stack: RunningStack, progress: Progress) -> None:
         report = save_report(stack.api_url, DOCTOR, stack.keys.doctor_password, worst,
                              stack.settings.home / "reports")
         progress.step(f"report of the most severe patient, {worst}: {report}")
-    progress.step(f"other reports: VITALCAST_DATABASE={stack.database} "
-                  "vitalcast report PATIENT --out FILE")
+        progress.step("another report, by the patient's id: "
+                      + _command(stack, "report", worst, "--out", f"{worst}.html"))
+
+
+def _command(stack: RunningStack, *words: str) -> str:
+    """A command line that works as it is printed, in any shell and folder on this machine."""
+    settings = f"VITALCAST_HOME={quote(str(stack.settings.home.resolve()))}"
+    return f"{settings} VITALCAST_DATABASE={stack.database} " + join([script("vitalcast"), *words])
+
+
+def _ping(stack: RunningStack) -> str:
+    with transaction(open_system(stack.settings).engine) as conn:
+        link = list_connections(conn, patient_ids(conn))[0]
+    return join([script("vitalcast"), "sandbox", "ping", link.provider, link.patient_id,
+                 "--at", stack.sandbox_url])
 
 
 def _addresses(stack: RunningStack, progress: Progress) -> None:
@@ -166,8 +184,7 @@ def _addresses(stack: RunningStack, progress: Progress) -> None:
         f"doctor's page   {stack.api_url}/          {DOCTOR} / {keys.doctor_password}",
         f"API             {stack.api_url}/docs      {OPERATOR} / {keys.operator_password}",
         f"Airflow         {stack.airflow.url}/      {AIRFLOW_USER} / {keys.airflow_password}",
-        f"sandbox vendors {stack.sandbox_url}       send a webhook: vitalcast sandbox ping VENDOR "
-        f"PATIENT --at {stack.sandbox_url}",
+        f"sandbox vendors {stack.sandbox_url}       send a webhook: {_ping(stack)}",
         "Ctrl-C stops everything.",
     ):
         progress.step(line)
