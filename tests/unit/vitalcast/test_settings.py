@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from vitalcast.errors import UserError
+from vitalcast.model_config import ModelConfig
 from vitalcast.settings import Settings, child_environment, default_home, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,6 +17,16 @@ def test_every_setting_is_documented() -> None:
     for name, spec in Settings.model_fields.items():
         assert f"`VITALCAST_{name.upper()}`" in table, f"{name} is missing in docs/settings.md"
         assert spec.description
+
+
+@pytest.mark.parametrize("key", ModelConfig.model_fields)
+def test_every_key_of_the_model_configuration_is_documented_with_its_default(key: str) -> None:
+    rows = [line.split("|") for line in (ROOT / "docs" / "settings.md").read_text().splitlines()
+            if line.startswith(f"| `{key}` |")]
+    assert len(rows) == 1
+    default = ModelConfig().model_dump(mode="json")[key]
+    if isinstance(default, int | float):
+        assert float(rows[0][2]) == default
 
 
 def test_the_environment_sets_a_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
