@@ -12,6 +12,7 @@ from typing import Any
 from clinical.news2 import PARAMETERS
 from clinical.severity import UNUSUAL_NIGHT
 from clinical.words import chance, inputs_known
+from registry.outlook_document import OutlookDocument
 from registry.views import Patient
 
 NO_CYCLE = "No cycle has run for this patient yet."
@@ -50,7 +51,7 @@ class Standing:
 
 def standing(patient: Patient) -> Standing:
     """The facts of `patient` for a list."""
-    current, outlook = patient.current or {}, patient.outlook or {}
+    current, outlook = patient.current or {}, OutlookDocument.from_json(patient.outlook)
     score = current.get("score") or {}
     return Standing(
         patient_id=patient.patient_id,
@@ -61,11 +62,11 @@ def standing(patient: Patient) -> Standing:
         total=score.get("total"),
         max=score.get("max"),
         complete=bool(score.get("complete", False)),
-        peak_probability=outlook.get("peak_probability"),
+        peak_probability=outlook.peak_probability,
         peak_told=_peak_told(outlook),
-        inputs_ahead=inputs_known(outlook.get("missing") or ()) if outlook.get("hours") else None,
-        peak_lead=outlook.get("peak_lead"),
-        first_alert_lead=outlook.get("first_alert_lead"),
+        inputs_ahead=inputs_known(outlook.missing) if outlook.hours else None,
+        peak_lead=outlook.peak_lead,
+        first_alert_lead=outlook.first_alert_lead,
         main_reason=_main_reason(patient, current),
         unusual_nights=tuple(
             one["sentence"] for one in current.get("baseline") or ()
@@ -74,11 +75,9 @@ def standing(patient: Patient) -> Standing:
     )
 
 
-def _peak_told(outlook: Mapping[str, Any]) -> str:
-    peak = outlook.get("peak_probability")
-    if peak is None:
-        return ""
-    return chance(peak, outlook.get("missing") or (), outlook.get("threshold", 1.0))
+def _peak_told(outlook: OutlookDocument) -> str:
+    peak = outlook.peak_probability
+    return "" if peak is None else chance(peak, outlook.missing, outlook.threshold)
 
 
 def _main_reason(patient: Patient, current: Mapping[str, Any]) -> str:

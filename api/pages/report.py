@@ -15,9 +15,10 @@ from api.pages.render import age, duration
 from api.pages.worklist import is_stale
 from api.schemas import ACCURACY_DAYS
 from api.standing import Standing, standing
-from clinical.news2 import BANDS, PARAMETERS
+from clinical.news2 import PARAMETERS
 from clinical.severity import INTENDED_USE
 from clinical.vitals import FORECAST_VITALS, SPECS, Vital
+from registry.outlook_document import OutlookDocument
 from registry.reading import Reading
 from registry.views import Access, CoverageDay, Forecast, Freshness, Hour, Json, Link, Night
 
@@ -70,7 +71,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """Everything of the report. `outlook` and `protocol` are stored JSON, {} where absent.
+    """Everything of the report. `protocol` is stored JSON, {} where absent.
 
     nights_alone  whether any chart shows means of nights, for want of hourly ones
     changed       the scored vitals that have departed from what their models were trained on
@@ -86,7 +87,7 @@ class ReportView:
     deviations: tuple[str, ...]
     caveats: tuple[str, ...]
     hours: tuple[HourAhead, ...]
-    outlook: Json
+    outlook: OutlookDocument
     drivers: tuple[tuple[str, float, float], ...]
     protocol: Json
     sources: tuple[Source, ...]
@@ -126,7 +127,7 @@ def report_view(
     changes = reading.changes(access, patient_id, timedelta())
     remarks = {vital: remarks_of(vital, flagged, changes, as_of - HISTORY) for vital in VITALS}
     current = severity.current if severity else {}
-    outlook = severity.outlook if severity else {}
+    outlook = OutlookDocument.from_json(severity.outlook if severity else None)
     return ReportView(
         standing=place, now=now, as_of=as_of, cycle_age=age(place.cutoff, now),
         stale=is_stale(place.cutoff, now),
@@ -180,23 +181,20 @@ def _with_unit(vital: str, value: float) -> str:
     return f"{value:.{digits}f} {spec.display_unit}"
 
 
-def _hours(outlook: Json, as_of: datetime) -> tuple[HourAhead, ...]:
+def _hours(outlook: OutlookDocument, as_of: datetime) -> tuple[HourAhead, ...]:
     return tuple(
         HourAhead(
-            lead=hour["lead"], start=as_of + timedelta(hours=hour["lead"] - 1),
-            p_medium=hour["p_medium_or_more"], p_high=hour["p_high"],
-            bands=tuple((band, hour["band_probabilities"][band]) for band in BANDS),
-            likely=hour["most_likely_band"],
+            lead=hour.lead, start=as_of + timedelta(hours=hour.lead - 1),
+            p_medium=hour.p_medium_or_more, p_high=hour.p_high, bands=hour.bands,
+            likely=hour.most_likely_band,
         )
-        for hour in outlook.get("hours") or ()
+        for hour in outlook.hours
     )
 
 
-def _drivers(outlook: Json) -> tuple[tuple[str, float, float], ...]:
-    return tuple(
-        (PARAMETER_LABELS[one["vital"]], one["mean_points"], one["expected_points"])
-        for one in outlook.get("drivers") or ()
-    )
+def _drivers(outlook: OutlookDocument) -> tuple[tuple[str, float, float], ...]:
+    return tuple((PARAMETER_LABELS[one.vital], one.mean_points, one.expected_points)
+                 for one in outlook.drivers)
 
 
 def _nights_alone(series: Mapping[str, Sequence[Hour]],
@@ -209,9 +207,9 @@ def _nights_alone(series: Mapping[str, Sequence[Hour]],
     return found
 
 
-def _changed(outlook: Json, remarks: Mapping[str, Remarks]) -> tuple[str, ...]:
-    return tuple(SPECS[Vital(one["vital"])].noun for one in outlook.get("drivers") or ()
-                 if remarks[one["vital"]].changes)
+def _changed(outlook: OutlookDocument, remarks: Mapping[str, Remarks]) -> tuple[str, ...]:
+    return tuple(SPECS[Vital(one.vital)].noun for one in outlook.drivers
+                 if remarks[one.vital].changes)
 
 
 def _source(one: Freshness, nights: Sequence[Night] | None, now: datetime) -> Source:

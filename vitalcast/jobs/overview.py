@@ -10,6 +10,7 @@ from rich.table import Table
 from clinical.current import age_text
 from clinical.vitals import FORECAST_VITALS
 from clinical.words import TOO_LITTLE, chance
+from registry.outlook_document import OutlookDocument
 from registry.reading import Reading, open_reading
 from registry.views import LOCAL, Forecast, Patient
 from vitalcast.wiring import System
@@ -70,11 +71,11 @@ def _band(patient: Patient) -> str:
 
 
 def _peak(patient: Patient) -> str:
-    outlook = patient.outlook or {}
-    if not outlook.get("hours"):
+    outlook = OutlookDocument.from_json(patient.outlook)
+    if outlook.peak_probability is None:
         return "–"
-    told = chance(outlook["peak_probability"], outlook["missing"], outlook["threshold"])
-    return told if told == TOO_LITTLE else f"{told} in {outlook['peak_lead']} h"
+    told = chance(outlook.peak_probability, outlook.missing, outlook.threshold)
+    return told if told == TOO_LITTLE else f"{told} in {outlook.peak_lead} h"
 
 
 def _heart_rate(forecasts: list[Forecast]) -> str:

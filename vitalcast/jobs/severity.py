@@ -17,7 +17,7 @@ from clinical import protocols
 from clinical.current import Current, Entry, Reading, current_inputs
 from clinical.distributions import quantiles_of
 from clinical.news2 import MEASURED, Score
-from clinical.outlook import Outlook, Within, forecast_severities
+from clinical.outlook import Outlook, forecast_severities
 from clinical.severity import (
     Deviation,
     Severity,
@@ -28,6 +28,7 @@ from clinical.severity import (
 from clinical.vitals import Vital
 from registry.database import Connection
 from registry.forecasts import ForecastRow, SeverityRow
+from registry.outlook_document import HourAhead, OutlookDocument, VitalsPart, WithinHours
 from registry.panels import HourlyPanel
 from registry.patients import Patient, load_entries, load_patients
 from registry.readings import (
@@ -123,7 +124,7 @@ def _row(read: Read, hour: datetime, current: Current, now: Severity, ahead: Out
         patient_id=read.patient.patient_id, cutoff=hour, band=now.band,
         rank=work_list_rank(now.score, ahead.peak_p_at_least_5 if ahead else 0.0,
                             now.deviations),
-        current=current_json(now, current, hour), outlook=outlook_json(ahead, now),
+        current=current_json(now, current, hour), outlook=outlook_document(ahead, now).to_json(),
         protocol=not_assessed_json(now.reason) if now.reason
         else protocol_json(_protocol(read, hour, usual)))
 
@@ -244,30 +245,29 @@ def current_json(now: Severity, current: Current, hour: datetime) -> Json:
     }
 
 
-def _fields(one: Score | Deviation | Within) -> Json:
+def _fields(one: Score | Deviation) -> Json:
     return {name: getattr(one, name) for name in one.__slots__}
 
 
-def outlook_json(ahead: Outlook | None, now: Severity) -> Json:
+def outlook_document(ahead: Outlook | None, now: Severity) -> OutlookDocument:
     """Severity over the horizon, hour by hour; only the reason where there is none."""
     if ahead is None:
-        return {"hours": [], "first_alert_lead": None,
-                "explanation": [now.reason or "No vital that NEWS2 scores could be forecast."]}
-    hours = [
-        {"lead": one.lead, "p_medium_or_more": one.p_at_least_5, "p_high": one.p_at_least_7,
-         "band_probabilities": dict(one.bands), "most_likely_band": one.most_likely_band,
-         "expected_points": dict(one.expected_points)}
-        for one in ahead.leads
-    ]
-    return {
-        "hours": hours, "first_alert_lead": ahead.alert_lead, "threshold": ahead.alert_threshold,
-        "peak_lead": ahead.peak_lead, "peak_probability": ahead.peak_p_at_least_5,
-        "within": _fields(ahead.within), "missing": list(ahead.missing),
-        "missing_points": ahead.missing_points, "method": ahead.dependence,
-        "drivers": [{"vital": one.vital, "expected_points": one.points_at_peak,
-                     "mean_points": one.mean_points} for one in ahead.drivers],
-        "explanation": list(ahead.sentences),
-    }
+        return OutlookDocument(explanation=(
+            now.reason or "No vital that NEWS2 scores could be forecast.",))
+    within = ahead.within
+    return OutlookDocument(
+        hours=tuple(HourAhead(
+            lead=one.lead, p_medium_or_more=one.p_at_least_5, p_high=one.p_at_least_7,
+            band_probabilities=dict(one.bands), most_likely_band=one.most_likely_band,
+            expected_points=dict(one.expected_points)) for one in ahead.leads),
+        first_alert_lead=ahead.alert_lead, threshold=ahead.alert_threshold,
+        peak_lead=ahead.peak_lead, peak_probability=ahead.peak_p_at_least_5,
+        within=WithinHours(hours=within.hours, probability=within.probability,
+                           lower=within.lower, upper=within.upper, method=within.method),
+        missing=ahead.missing, missing_points=ahead.missing_points, method=ahead.dependence,
+        drivers=tuple(VitalsPart(vital=one.vital, expected_points=one.points_at_peak,
+                                 mean_points=one.mean_points) for one in ahead.drivers),
+        explanation=ahead.sentences)
 
 
 def not_assessed_json(reason: str) -> Json:

@@ -58,7 +58,9 @@ def test_the_outlook_is_optional() -> None:
 
 
 def test_a_low_chance_from_few_inputs_is_not_told() -> None:
-    ahead = {"hours": [{}], "peak_probability": 0.0, "peak_lead": 1, "threshold": 0.3,
+    hour = {"lead": 1, "p_medium_or_more": 0.0, "p_high": 0.0, "most_likely_band": "low",
+            "band_probabilities": {"low": 1.0}}
+    ahead = {"hours": [hour], "peak_probability": 0.0, "peak_lead": 1, "threshold": 0.3,
              "first_alert_lead": None, "missing": list(PARAMETERS[1:])}
     found = standing(patient(score(), ahead))
     assert (found.peak_told, found.inputs_ahead) == (TOO_LITTLE, 1)
