@@ -1,12 +1,14 @@
 """What was known at a moment, on a real server: beside what was read at that very moment."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,14 +18,20 @@ from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner
 
 from clinical.vitals import Vital
+from providers.imports import FORMATS, Item
 from providers.observation import Observation, Quality
 from registry import tables
 from registry.as_of import read_panels_as_of
+from registry.connections import TokenCipher
 from registry.database import transaction
 from registry.panels import HourlyPanel, read_panels
 from tests.reference.arrivals import arrive
+from tests.reference.cycles import KEYS
+from tests.reference.cycles import settings as settings_of
 from vitalcast.cli import app
+from vitalcast.jobs.importing import Import, import_readings
 from vitalcast.stored_windows import stored_windows
+from vitalcast.wiring import System
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -114,6 +122,44 @@ def test_nothing_was_known_before_the_first_reading_came(engine: Engine) -> None
     arrive(engine, [observed(said, 0)])
     with transaction(engine) as conn:
         assert read_panels_as_of(conn, ["p1"], VITALS, START, END, before) == {}
+
+
+def imported(system: System, systolic: Sequence[int]) -> datetime:
+    """Import a file of one pressure an hour; a moment after all were stored, and none committed."""
+    file = json.dumps({"bloodPressures": [
+        {"userId": "u1", "summaryId": str(hour), "systolic": value, "diastolic": 80, "pulse": 60,
+         "measurementTimeInSeconds": int((START + hour * HOUR).timestamp())}
+        for hour, value in enumerate(systolic)]}).encode()
+    stored: list[datetime] = []
+
+    def read(given: BinaryIO, zone: ZoneInfo | None) -> Iterator[Item]:
+        yield from FORMATS["garmin"].read(given, zone)
+        stored.append(datetime.now(UTC))
+
+    import_readings(system, Import(
+        name="garmin", format=replace(FORMATS["garmin"], read=read), file=BytesIO(file), zone=None,
+        patient_id="p1"))
+    return stored[0]
+
+
+def test_a_file_is_not_known_before_its_import_has_ended(
+        engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("registry.file_imports.CHUNK", 1)
+    system = System(settings=settings_of(database_url, "http://127.0.0.1:1"), engine=engine,
+                    cipher=TokenCipher([KEYS.token_key]))
+    said = Said(vital=Vital.HEART_RATE, quarter=3, value=90, accepted=True)
+    arrive(engine, [observed(said, 0)])
+    first = imported(system, [120, 120])
+    between = datetime.now(UTC)
+    second = imported(system, [130, 120, 120])
+    after = datetime.now(UTC)
+    seen = [as_of(engine, moment) for moment in (first, between, second, after)]
+    pressures = [np.nan_to_num(y.get("systolic_bp", [])).tolist() for y in seen]
+    assert pressures == [[], [120, 120, 0, 0], [120, 120, 0, 0], [130, 120, 120, 0]]
+    assert [y["heart_rate"][0] for y in seen] == [90, 75, 75, 75]      # the file's pulse is 60
+    with transaction(engine) as conn:
+        conn.execute(text("DELETE FROM raw_payloads WHERE resource LIKE 'file %'"))
+    assert "systolic_bp" not in as_of(engine, first)
 
 
 def fetched(hour: int, value: float, *, after: timedelta) -> dict[str, Any]:
