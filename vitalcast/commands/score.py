@@ -31,7 +31,11 @@ def score(
 ) -> None:
     """Score observation sets by NEWS2 (RCP 2017); empty fields are missing, never scored as 0.
 
-    Example: vitalcast score observations.csv --json
+    The first line names the columns, in any order: respiratory_rate (/min), spo2 (%),
+    spo2_scale (1, 2), supplemental_oxygen (true, false), systolic_bp (mmHg), heart_rate (/min),
+    body_temperature (°C), consciousness (alert, confusion, voice, pain, unresponsive).
+
+    Example: vitalcast score docs/examples/observations.csv --json
     """
     scores = [news2(inputs) for inputs in read_observation_sets(file)]
     if json_output:
