@@ -33,6 +33,10 @@ _LEFT = """
 SELECT patient_id FROM connections GROUP BY patient_id
 HAVING bool_or(status = 'revoked') AND bool_and(status IN ('revoked', 'file'))"""
 
+_OF_FILES = """
+SELECT patient_id FROM connections WHERE patient_id = ANY(%(patients)s) GROUP BY patient_id
+HAVING bool_and(status = 'file')"""
+
 _LAST_LOOKS = f"""
 SELECT p.patient_id, max(f.cycle)
 {_EACH}
@@ -217,6 +221,11 @@ class Arrived:
 def left_patients(conn: Connection) -> set[str]:
     """Who has ended every link with a vendor; what came of files, if anything, goes no further."""
     return {patient for (patient,) in _rows(conn, _LEFT)}
+
+
+def of_files(conn: Connection, patients: Sequence[str]) -> set[str]:
+    """Those whose readings come of files alone."""
+    return {patient for (patient,) in _rows(conn, _OF_FILES, patients=list(patients))}
 
 
 def last_looks(conn: Connection, patients: Sequence[str], before: datetime) -> dict[str, datetime]:

@@ -156,7 +156,7 @@ def test_who_has_left_is_not_missing(system: System) -> None:
     """One after the event was found, one before; a consent that lapsed is not the end of a link."""
     gone = stationary()
     gone[-96:] = np.nan
-    for patient in ("leaves", "left", "lapsed", "files"):
+    for patient in ("leaves", "left", "lapsed"):
         store(system, patient, gone)
         link(system, patient, "fhir", "file")
     store(system, "stays", stationary())
@@ -164,20 +164,39 @@ def test_who_has_left_is_not_missing(system: System) -> None:
     link(system, "left", "withings", "revoked")
     link(system, "lapsed", "withings", "reauth_required")
     found = "SELECT patient_id FROM drift_events WHERE kind = 'missing' {} ORDER BY 1"
-    assert watched(system)["kinds"]["missing"] == 3
-    assert [one.patient_id for one in ask(system, found.format(""))] == [
-        "files", "lapsed", "leaves"]
+    assert watched(system)["kinds"]["missing"] == 2
+    assert [one.patient_id for one in ask(system, found.format(""))] == ["lapsed", "leaves"]
     link(system, "leaves", "withings", "revoked")
     later = watched(system, H + HOUR, everyone=True)
-    assert (later["patients"], later["begun"], later["ended"]) == (3, 0, 1)
+    assert (later["patients"], later["begun"], later["ended"]) == (2, 0, 1)
     assert ask(system, "SELECT patient_id, closed_at FROM drift_events "
                        "WHERE closed_at IS NOT NULL") == [("leaves", H + HOUR)]
     with transaction(system.engine) as conn:
         (row,) = cohort_figures(conn, H.date(), timedelta(0))
-    assert (row["series"], row["drifting"]) == (3, 2)
+    assert (row["series"], row["drifting"]) == (2, 1)
     once = dump(system.engine)
     watched(system, H + HOUR, everyone=True)
     assert_same(once, dump(system.engine))
+
+
+def test_between_two_files_nothing_is_missing(system: System) -> None:
+    """What they bring is looked at as any other reading."""
+    gone, risen = stationary(), stationary(2)
+    gone[-96:] = np.nan
+    risen[-120:-24] += 9
+    risen[-24:] = np.nan
+    for patient, y in (("gone", gone), ("risen", risen)):
+        store(system, patient, y)
+        link(system, patient, "withings", "active")
+    assert watched(system)["kinds"]["missing"] >= 1
+    for patient in ("gone", "risen"):
+        link(system, patient, "withings", "file")
+    watched(system, H + HOUR, everyone=True)
+    standing = {(one.patient_id, one.kind) for one in ask(system, EVENTS) if not one.closed_at}
+    assert ("risen", "level") in standing
+    assert not {"missing", "gaps"} & {kind for _, kind in standing}
+    assert watched(system, H + 80 * HOUR, everyone=True)["kinds"].keys().isdisjoint(
+        {"missing", "gaps"})
 
 
 def test_a_changed_unit_is_found_at_the_next_hour(system: System) -> None:

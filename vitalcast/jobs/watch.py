@@ -5,7 +5,8 @@ that was never looked at or missed its turn at once. A look reads the training w
 weeks ago and what came since, with the forecasts of each hour, and is stateless: the same hour
 again, also after late readings or a kill, leaves the rows that its readings ask for. Of all other
 patients only flagged readings are read: those of a changed unit are far out of range. From patients
-who ended every link nothing is awaited: they are not looked at, and what stood of theirs ends.
+who ended every link nothing is awaited: they are not looked at, and what stood of theirs ends. Nor
+is anything missing between two files of those whose readings come of files alone.
 
 An event is a reason to search the structure at the series' next training (`forecasting.policy`).
 """
@@ -25,6 +26,7 @@ from registry.drift import (
     kept_out,
     last_looks,
     left_patients,
+    of_files,
     providers_of,
     read_an_hour_ahead,
     read_arrived,
@@ -39,7 +41,17 @@ from registry.patients import patient_ids
 from registry.runs import run
 from vitalcast.cycle import HOUR, Shard, blocks, parse_cycle
 from vitalcast.jobs.configure import stored_config
-from vitalcast.jobs.watched import DAY, HOLD, Facts, Seen, glance, look, standing, transitions
+from vitalcast.jobs.watched import (
+    DAY,
+    HOLD,
+    Facts,
+    Seen,
+    glance,
+    look,
+    not_awaited,
+    standing,
+    transitions,
+)
 from vitalcast.model_config import ModelConfig
 from vitalcast.wiring import System
 
@@ -105,11 +117,12 @@ def _look(conn: Connection, patients: Sequence[str], hour: datetime, config: Mod
     panels = read_panels(conn, patients, list(FORECAST_VITALS), start, hour)
     keys = [(name, vital.value) for vital, panel in panels.items() for name in panel.patients]
     facts = _facts(conn, patients, keys, hour)
+    by_file = of_files(conn, patients)
     seen: list[Seen] = []
     for vital, panel in panels.items():
         ahead = read_an_hour_ahead(conn, panel.patients, vital, start, hour)
         charts, rows = look(panel, ahead, facts, usual=usual, cycle=hour)
-        seen.append(charts)
+        seen.append(not_awaited(charts, by_file))
         save_figures(conn, rows)
     figures["patients"] += len(patients)
     figures["series"] += len(keys)

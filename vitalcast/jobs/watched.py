@@ -1,6 +1,6 @@
 """What a look at some series finds: charts of one vital, and the rows that they leave."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -30,6 +30,7 @@ from vitalcast.jobs.statistics import known
 
 HOLD = timedelta(hours=HOLD_HOURS)
 DAY = timedelta(hours=24)
+_ABSENCE = (Kind.MISSING, Kind.GAPS)
 Statistics = Mapping[tuple[str, str, str], tuple[float, float]]
 
 
@@ -76,6 +77,14 @@ def glance(vital: Vital, patients: Sequence[str], facts: Facts, cycle: datetime)
     chart = _unit(vital, patients, facts)
     return Seen(vital=vital, patients=patients, charts=[(chart, cycle - DAY)],
                 scale=np.ones(len(patients)))
+
+
+def not_awaited(seen: Seen, patients: Collection[str]) -> Seen:
+    """The same, where nothing counts as missing from `patients`: nobody sends their readings."""
+    none = np.array([name in patients for name in seen.patients])
+    return replace(seen, charts=[
+        (replace(chart, score=np.where(none, 0, chart.score)) if chart.kind in _ABSENCE else chart,
+         start) for chart, start in seen.charts])
 
 
 def standing(found: Sequence[DriftEvent]) -> tuple[
