@@ -72,6 +72,8 @@ def test_a_changed_schema_is_held_until_a_person_lets_it_go(place: Installation)
     assert (group["resource"], group["payloads"], group["connections"]) == (
         "heartrate", len(found), 1)
     assert group["latest"] in command(place, "list", "--summary").output
+    for listed in (command(place, "list").output, command(place, "list", "--summary").output):
+        assert group["reason"] in " ".join(listed.split()), "whole, in a terminal of 80 columns"
 
     before = readings(place)
     assert replay(place.system, by="op")["held"] == len(found)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from vitalcast.cycle import last_full_hour, parse_cycle, partition_key
@@ -72,7 +73,17 @@ def _print(job: str, cycle: datetime, figures: Figures, as_json: bool) -> None:
     console.print(table)
     for name, value in figures.items():
         if isinstance(value, dict) and value:
-            console.print(_by_name(name, value))
+            for fitting in _fitting(console, name, value):
+                console.print(fitting)
+
+
+def _fitting(console: Console, title: str, figures: dict[str, Any]) -> list[Table]:
+    """One table, or one for each thing where that one is wider than the terminal."""
+    table = _by_name(title, figures)
+    unbound = console.options.update(max_width=10_000)
+    if Measurement.get(console, unbound, table).maximum <= console.width:
+        return [table]
+    return [_by_name(name, own) for name, own in figures.items()]
 
 
 def _by_name(title: str, figures: dict[str, Any]) -> Table:
@@ -80,13 +91,19 @@ def _by_name(title: str, figures: dict[str, Any]) -> Table:
     if not all(isinstance(own, dict) for own in figures.values()):
         table = Table(title=title, show_header=False)
         for name, own in figures.items():
-            table.add_row(name.replace("_", " "), str(own))
+            table.add_row(name.replace("_", " "), _told(own))
         return table
     columns = list(dict.fromkeys(name for own in figures.values() for name in own))
     table = Table("", *(name.replace("_", " ") for name in columns), title=title)
     for name, own in figures.items():
         table.add_row(name, *(str(own.get(column, "")) for column in columns))
     return table
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {own}" for name, own in value.items())
+    return "–" if value is None else str(value)
 
 
 def run_job(job: str, hour: str | None, as_json: bool,

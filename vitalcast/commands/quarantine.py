@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.padding import Padding
 
 from providers.observation import Provider
 from registry.database import transaction
@@ -149,26 +149,34 @@ def _groups(system: System, provider: Provider | None, since: datetime | None,
     if as_json:
         show({"groups": found}, as_json)
         return
-    table = Table(Column("one of them", no_wrap=True), "vendor", "resource", "kind", "payloads",
-                  "links", "first cycle", "last cycle", "reason", title="held, by reason")
+    typer.echo(f"held, by reason: {len(found)}, each with the id of one payload")
     for one in found:
-        table.add_row(one.latest, one.provider, one.resource, one.kind, str(one.payloads),
-                      str(one.connections), f"{one.first_cycle:%Y-%m-%d %H:%M}",
-                      f"{one.last_cycle:%Y-%m-%d %H:%M}", one.reason)
-    Console(file=sys.stdout).print(table)
+        _entry(one.latest, f"{one.provider} {one.resource}, {one.kind}: {one.payloads} payloads of "
+               f"{one.connections} links", f"cycles {_hour(one.first_cycle)} to "
+               f"{_hour(one.last_cycle)}", one.reason)
 
 
 def _list(found: list[Entry], as_json: bool) -> None:
     if as_json:
         show({"entries": found}, as_json)
         return
-    table = Table(Column("id", no_wrap=True), "vendor", "resource", "kind", "records", "cycles",
-                  "last cycle", "status", "reason",
-                  title=f"the latest {MOST}" if len(found) == MOST else f"{len(found)} payloads")
+    typer.echo(f"payloads: {f'the latest {MOST}' if len(found) == MOST else len(found)}")
     for one in found:
-        table.add_row(one.entry_id, one.provider, one.resource, one.kind, str(one.records),
-                      str(one.cycles), f"{one.last_cycle:%Y-%m-%d %H:%M}", one.status, one.reason)
-    Console(file=sys.stdout).print(table)
+        _entry(one.entry_id, f"{one.provider} {one.resource}, {one.kind}: {one.records} records",
+               f"{one.status}, seen in {one.cycles} cycles, last {_hour(one.last_cycle)}",
+               one.reason)
+
+
+def _entry(entry_id: str, *lines: str | None) -> None:
+    """A block of lines: ids and reasons are too long for columns of a terminal."""
+    console = Console(file=sys.stdout, markup=False, highlight=False)
+    console.print(f"\n{entry_id}")
+    for line in filter(None, lines):
+        console.print(Padding(line, (0, 0, 0, 2)))
+
+
+def _hour(cycle: datetime) -> str:
+    return f"{cycle:%Y-%m-%d %H:%M}"
 
 
 def _show(told: dict[str, Any], as_json: bool) -> None:

@@ -31,3 +31,16 @@ def test_counts_by_name_are_a_table_too(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().out
     assert [line.split("│")[1:-1] for line in said.splitlines() if "error size" in line] == [
         [" error size ", " 1 "]]
+
+
+def test_things_with_many_figures_are_a_table_each(
+        capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    vitals = {vital: {"state": "not_synced", "since": "2026-11-20T05:00:00+00:00",
+                      "why": "the ring has not synced since yesterday morning",
+                      "shares": {"ok": 0.5, "not_worn": 0.5}}
+              for vital in ("heart_rate", "spo2")}
+    _print("coverage", HOUR, {"vitals": vitals}, as_json=False)
+    said = capsys.readouterr().out
+    assert said.count("the ring has not synced since yesterday morning") == 2
+    assert said.index("heart_rate") < said.index("ok 0.5, not worn 0.5") < said.index("spo2")
