@@ -7,18 +7,17 @@ import requests
 
 from vitalcast.errors import UserError
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120    # on a machine busy with other work a page has taken more than 30
 
 
 def save_report(api_url: str, username: str, password: str, patient_id: str,
                 folder: Path) -> Path:
     """Write the self-contained report of a patient into `folder`, readable by its owner alone."""
-    with requests.Session() as session:
-        session.headers["Origin"] = api_url
-        session.post(f"{api_url}/login", timeout=_TIMEOUT_S,
-                     data={"username": username, "password": password})
-        answer = session.get(f"{api_url}/patients/{quote(patient_id, safe='')}/report.html",
-                             timeout=_TIMEOUT_S, allow_redirects=False)
+    try:
+        answer = _report(api_url, username, password, patient_id)
+    except requests.RequestException as error:
+        raise UserError(f"the page does not answer ({type(error).__name__}): read api.log in the "
+                        "home folder") from error
     if answer.status_code != 200:
         raise UserError(f"the page answered {answer.status_code} for the report of {patient_id}: "
                         "read api.log in the home folder")
@@ -28,3 +27,12 @@ def save_report(api_url: str, username: str, password: str, patient_id: str,
     file.chmod(0o600)    # also where it stood there before
     file.write_bytes(answer.content)
     return file
+
+
+def _report(api_url: str, username: str, password: str, patient_id: str) -> requests.Response:
+    with requests.Session() as session:
+        session.headers["Origin"] = api_url
+        session.post(f"{api_url}/login", timeout=_TIMEOUT_S,
+                     data={"username": username, "password": password})
+        return session.get(f"{api_url}/patients/{quote(patient_id, safe='')}/report.html",
+                           timeout=_TIMEOUT_S, allow_redirects=False)
