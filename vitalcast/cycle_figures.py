@@ -74,8 +74,21 @@ def busy_seconds(runs: Sequence[CycleRun], now: datetime) -> float:
 
 
 def cycle_seconds(facts: CycleFacts, now: datetime) -> float:
-    """How long the jobs of the chain took, or whatever ran where none of them did."""
-    return seconds_of([run for run in facts.runs if run.job in CHAIN] or facts.runs, now)
+    """Until the jobs of the chain were first done, or whatever ran where none of them did."""
+    runs = _until_done(facts.runs)
+    return seconds_of([run for run in runs if run.job in CHAIN] or runs, now)
+
+
+def _until_done(runs: Sequence[CycleRun]) -> list[CycleRun]:
+    """Without those that repeat what was done."""
+    done: set[tuple[str, str]] = set()
+    kept = []
+    for run in runs:
+        if (run.job, run.shard) not in done:
+            kept.append(run)
+        if run.status == "done":
+            done.add((run.job, run.shard))
+    return kept
 
 
 def stages_of(this: CycleFacts, good: CycleFacts | None, now: datetime) -> tuple[Stage, ...]:

@@ -119,6 +119,20 @@ def test_series_that_lacked_a_model_before_the_training_are_not_told_as_lacking_
     assert "no model" not in str(explained(engine, reference.CYCLE).findings)
 
 
+def test_a_cycle_of_which_a_job_was_run_again_later_stays_good(engine: Engine) -> None:
+    cycle(engine, GOOD)
+    cycle(engine, CYCLE)
+    before = Cycles(engine).lines(limit=2)
+    with transaction(engine) as conn:
+        conn.execute(text(
+            "INSERT INTO runs (job, cycle, shard, status, started_at, ended_at) VALUES "
+            "('ingest', :good, '1/2', 'done', :good + interval '5 h', :good + interval '6 h')"),
+            {"good": GOOD})
+    assert explained(engine).good == GOOD
+    assert [(line.good, line.started_at, line.ended_at) for line in Cycles(engine).lines(limit=2)] \
+        == [(True, line.started_at, line.ended_at) for line in before]
+
+
 def test_gaps_are_those_of_the_last_hour(engine: Engine) -> None:
     cycle(engine, CYCLE)
     states = bytearray(24)

@@ -158,6 +158,14 @@ def test_the_pause_before_a_shard_that_is_run_again_is_none_of_the_stage_s_time(
     assert (stage.seconds, stage.good_seconds) == (5 * 60, 2 * 60)
 
 
+def test_a_run_again_of_what_was_done_makes_no_cycle_late() -> None:
+    facts = usual(CYCLE)
+    again = replace(run(CYCLE, "ingest", "1/2", run_id=9), started_at=CYCLE + timedelta(hours=3),
+                    ended_at=CYCLE + timedelta(hours=3, minutes=1))
+    found = told(replace(facts, runs=[*facts.runs, again]))
+    assert (found.state, found.seconds) == ("good", 12 * 60)
+
+
 def test_without_a_good_cycle_it_says_so_and_compares_nothing() -> None:
     found = told(replace(usual(CYCLE), counts=[]), compared=False)
     assert "no good cycle" in found.findings[0]
