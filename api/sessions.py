@@ -33,6 +33,8 @@ class SignIns:
             who = session.principal
             stands = await self._sessions.stands(
                 who.username, who.role.value, who.version, session.session_id)
+            # Whoever signed out while this was asked has put the newer answer.
+            stands = stands and self._standing.get(session.session_id) is not False
             self._standing.put(session.session_id, stands)
         if not stands:
             raise NotSignedInError

@@ -21,6 +21,7 @@ from registry.database import (
     translated,
 )
 from registry.reading import CONNECT_TIMEOUT_S
+from registry.runs import WHOLE
 
 STATEMENT_TIMEOUT_MS = 1_000
 LOCK_TIMEOUT_MS = 200
@@ -75,11 +76,8 @@ FIGURES = (
     Figure(
         name="vitalcast_job_last_cycle_timestamp_seconds", labels=("stage",),
         help="Hour of the newest cycle that the job ended well for, on every shard",
-        sql="""SELECT job, date_part('epoch', max(cycle)) FROM (
-                   SELECT job, cycle FROM runs WHERE status = 'done'
-                   GROUP BY job, cycle, split_part(shard, '/', 2)
-                   HAVING count(DISTINCT shard) = CAST(split_part(shard, '/', 2) AS integer)) whole
-               GROUP BY job"""),
+        sql=f"""SELECT job, date_part('epoch', max(cycle)) FROM ({WHOLE}) whole
+                GROUP BY job"""),  # noqa: S608 -- a constant
     Figure(
         name="vitalcast_job_last_duration_seconds", labels=("stage",),
         help="Busy time of the slowest shard, all its runs of the newest cycle",

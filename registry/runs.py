@@ -17,6 +17,11 @@ from registry.faults import Fault, fault_of
 LAST_JOB = "evaluate"
 """When every shard of this job is done, the cycle is."""
 
+WHOLE = """
+SELECT job, cycle FROM runs WHERE status = 'done' GROUP BY job, cycle, split_part(shard, '/', 2)
+HAVING count(DISTINCT shard) = CAST(split_part(shard, '/', 2) AS integer)"""
+"""Jobs and cycles of which every shard is done."""
+
 _KILLED = """
 UPDATE runs SET status = 'failed', exception = 'killed: it left no end'
 WHERE job = :job AND cycle = :cycle AND shard = :shard AND status = 'running'

@@ -95,7 +95,8 @@ FROM bi_coverage WHERE {_COVERED} GROUP BY vital ORDER BY vital"""),
 
 _ARRIVING = (
     Panel(title="Readings that arrived", kind=Kind.TIMESERIES, bars=True, stacked=True, low=0,
-          about="Per cycle, no older than 72 h. Nothing from a vendor: look at its fetches below.",
+          about="Per cycle, without what a first fetch or a file brings. Nothing from a "
+                "vendor: look at its fetches below.",
           sql=mean_of_hours("cycle", "provider", "readings",
                             f"bi_arrivals WHERE $__timeFilter(cycle) AND {_CHOSEN}")),
     Panel(title="Lateness: 95 % of readings came within", kind=Kind.TIMESERIES, unit="s", low=0,

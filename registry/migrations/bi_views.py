@@ -1,7 +1,7 @@
-"""The views `bi_…` of revision 0010: what boards and reporting tools may rely on.
+"""The views `bi_…`: what boards and reporting tools may rely on.
 
-A view's columns keep their names and meanings; later revisions add views and columns, and change
-none. Those of `READONLY` name no patient; those of `CLINICAL` do, and have a role of their own.
+A view's columns keep their names; later revisions add views and columns, and take none away. Those
+of `READONLY` name no patient; those of `CLINICAL` do, and have a role of their own.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ class View:
     def statements(self) -> Iterator[str]:
         """What makes the view, explains it and lets its role read it."""
         columns = ", ".join(f"{what} AS {name}" for name, (what, _) in self.columns.items())
-        yield f"CREATE VIEW {self.name} AS SELECT {columns} {self.source}"
+        yield f"CREATE OR REPLACE VIEW {self.name} AS SELECT {columns} {self.source}"
         yield f"COMMENT ON VIEW {self.name} IS {_quoted(self.about)}"
         for name, (_, comment) in self.columns.items():
             yield f"COMMENT ON COLUMN {self.name}.{name} IS {_quoted(comment)}"
@@ -71,7 +71,8 @@ _FORECAST_AT = """
     SELECT cycle, max(done_at) AS forecast_at FROM (
         SELECT cycle, shard, min(ended_at) AS done_at FROM runs
         WHERE job = 'forecast' AND status = 'done' GROUP BY cycle, shard) shards
-    GROUP BY cycle HAVING count(*) >= max(CAST(split_part(shard, '/', 2) AS integer))"""
+    GROUP BY cycle, split_part(shard, '/', 2)
+    HAVING count(*) = CAST(split_part(shard, '/', 2) AS integer)"""
 
 _OPERATION = (
     View(name="bi_cycles", about="One row a cycle: was it whole, on time, and what did it cost",
@@ -123,7 +124,7 @@ _READINGS = (
          columns={**_same(
              cycle=_CYCLE, provider=_PROVIDER, vital=_VITAL,
              readings="of links that were fetched from before",
-             history="others: older, of a link's first fetch, or of a file; they have no lateness",
+             history="others: of a link's first fetch, or of a file; they have no lateness",
              revised="readings known before that came with another value; not in the two above",
              flagged="not of accepted quality, of all three"),
              "lateness_mean_s": ("lateness_sum_s / nullif(readings, 0)",

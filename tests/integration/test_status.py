@@ -13,7 +13,7 @@ from registry.migrate import NEWEST
 from registry.runs import run
 from tests.reference.cycles import KEYS
 from vitalcast.cli import app
-from vitalcast.cycle import last_full_hour
+from vitalcast.cycle import HOUR, last_full_hour
 
 NOW = last_full_hour(datetime.now(UTC))
 
@@ -56,6 +56,23 @@ def test_a_failed_run_is_wrong_until_it_is_done(engine: Engine) -> None:
         with run(engine, job="train", cycle=NOW, shard=shard):
             pass
     assert told()[0] == 0
+
+
+def test_a_failure_that_later_cycles_made_up_for_is_well(engine: Engine) -> None:
+    with pytest.raises(KeyError), run(engine, job="ingest", cycle=NOW - HOUR, shard="1/1"):
+        raise KeyError
+    assert told()[0] == 1
+    with run(engine, job="ingest", cycle=NOW, shard="1/1"):
+        pass
+    assert told()[0] == 0
+
+
+def test_a_cycle_with_a_missing_shard_is_not_forecast(engine: Engine) -> None:
+    """One that was killed leaves no failure; its patients have no forecast."""
+    with transaction(engine) as conn:
+        conn.execute(text("UPDATE runs SET shard = '1/2' WHERE job = 'forecast'"))
+    code, found = told()
+    assert (code, found["state"], found["figures"]["forecast"]) == (1, "wrong", None)
 
 
 def test_links_to_renew_are_counted_by_vendor_and_nobody_is_named(engine: Engine) -> None:
