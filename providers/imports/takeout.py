@@ -41,17 +41,35 @@ def read_takeout(text: str, zone: ZoneInfo | None) -> Iterator[Item]:
     lines = csv.DictReader(io.StringIO(text))
     try:
         columns = set(lines.fieldnames or ())
-        reader = next((read for needed, read in _READERS if needed <= columns), None)
+        reader = next((read for needed, read in _READERS
+                       if needed == columns or _MINUTES != needed < columns), None)
         if reader is None:
             raise FileRefused(f"line 1: neither JSON nor a CSV that is read ({READ})")
         rows = list(lines)
     except csv.Error as error:
         raise FileRefused(f"line {max(lines.line_num, 1)}: not a CSV ({error})") from None
-    days = {str(row.get("timestamp"))[:10] for row in rows}
-    if rows and columns >= _HEART_RATE and len(days) == len(rows):
+    if columns >= _HEART_RATE and _by_day([str(row["timestamp"]) for row in rows]):
         raise FileRefused("line 2: one heart rate a day: resting rates are read from "
                           "resting_heart_rate-YYYY-MM-DD.json")
+    if columns == _MINUTES and not all(_may_be_spo2(row["value"]) for row in rows):
+        raise FileRefused("line 1: columns of SpO2 by the minute, but values that are not within "
+                          f"50 to 100 %: it is something else ({READ})")
     yield from each_record(rows, "row", lambda row: reader(row, zone))
+
+
+def _by_day(times: list[str]) -> bool:
+    """One a day on several days, or a single one at midnight, which stands for its day."""
+    if len(times) == 1:
+        return times[0][11:19] in ("", "00:00:00")
+    return bool(times) and len({time[:10] for time in times}) == len(times)
+
+
+def _may_be_spo2(text: Any) -> bool:
+    """A percentage that a saturation may have; what is no number is refused with its row alone."""
+    try:
+        return _INVALID_SPO2 <= number_in_text(text) <= 100
+    except OddError:
+        return True
 
 
 def spo2(value: Decimal) -> Decimal:
@@ -119,6 +137,8 @@ def _computed_temperature(row: _Row, zone: ZoneInfo | None) -> Iterator[Item]:
 
 
 _HEART_RATE = {"timestamp", "beats per minute"}
+_MINUTES = {"timestamp", "value"}
+"""SpO2 by the minute. The names do not tell, so that nothing else may stand beside them."""
 _READERS: tuple[tuple[set[str], _Reader], ...] = (
     (_HEART_RATE, _sample(Vital.HEART_RATE, "beats per minute")),
     ({"timestamp", "oxygen saturation percentage"},
@@ -136,5 +156,5 @@ _READERS: tuple[tuple[set[str], _Reader], ...] = (
     ({"timestamp", "breaths per minute"},
      _night(Vital.RESPIRATORY_RATE, {"breaths per minute": Statistic.MEAN})),
     ({"type", "sleep_start", "sleep_end", "nightly_temperature"}, _computed_temperature),
-    ({"timestamp", "value"}, _sample(Vital.SPO2, "value", Context.SLEEP)),
+    (_MINUTES, _sample(Vital.SPO2, "value", Context.SLEEP)),
 )
