@@ -9,6 +9,7 @@ import requests
 from sqlalchemy import Engine, text
 
 from api.app import create_app
+from providers.errors import RequestRejected
 from providers.observation import Provider
 from providers.webhooks import WebhookSecrets
 from registry.connections import active_connections
@@ -16,6 +17,8 @@ from registry.database import transaction
 from tests.answers import settings as api_settings
 from tests.reference.cycles import CYCLE, LIGHT, Installation, vendors
 from tests.serving import served
+from vitalcast.errors import UserError
+from vitalcast.jobs import notify
 from vitalcast.jobs.subscribe import address_of, figures_of, subscribe, unsubscribe
 from vitalcast.sandbox_admin import SandboxError, arm, disarm, ping
 from vitalcast.wiring import System
@@ -33,7 +36,7 @@ def sandbox() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def api(database_url: str) -> Iterator[str]:
-    secrets = WebhookSecrets(withings=SECRET)
+    secrets = WebhookSecrets(withings=SECRET, oura="sandbox-secret", oura_token="t0ken")
     with served(create_app(api_settings(database_url, webhook_secrets=lambda: secrets))) as root:
         yield root
 
@@ -47,6 +50,15 @@ def system(engine: Engine, database_url: str, sandbox: str, api: str) -> Iterato
         "webhook_url": api, "webhook_withings": SECRET, "vendor_wait_s": 0.01}))
     yield one
     disarm(sandbox)
+    unsubscribe(one)
+
+
+@pytest.fixture
+def both(system: System) -> Iterator[System]:
+    """Oura's webhooks are set up beside them."""
+    one = replace(system, settings=system.settings.model_copy(update={
+        "webhook_oura": "sandbox-secret", "webhook_oura_token": "t0ken"}))
+    yield one
     unsubscribe(one)
 
 
@@ -150,3 +162,39 @@ def test_a_list_of_another_shape_is_a_failure(system: System, sandbox: str) -> N
         "failed": {"any": 1}, "made": dict.fromkeys(KINDS, 1)}
     ((_, why, _),) = failures(system.engine)
     assert why == "schema"
+
+
+def test_an_account_whose_tokens_cannot_be_read_ends_not_the_others(system: System) -> None:
+    with transaction(system.engine) as conn:
+        conn.execute(text("UPDATE connections SET access_enc = 'no token' "
+                          "WHERE patient_id = 'demo-01'"))
+    assert states(subscribe(system, now=CYCLE)) == {
+        "failed": {"any": 1}, "made": dict.fromkeys(KINDS, 1)}
+    ((_, why, _),) = failures(system.engine)
+    assert why == "other"
+
+
+def test_a_death_among_the_accounts_costs_oura_nothing(
+        both: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(notify, "notify_all", dying)
+    with pytest.raises(KeyboardInterrupt):
+        subscribe(both, now=CYCLE)
+    monkeypatch.undo()
+    found = subscribe(both, now=CYCLE, dry_run=True)
+    assert {(line.provider, line.state) for line in found} == {
+        (Provider.OURA, "good"), (Provider.WITHINGS, "missing")}
+
+
+@pytest.mark.parametrize(("given", "refusal"), [
+    ({"webhook_oura_token": "another"}, RequestRejected),
+    ({"clients": {"oura": "no secret"}}, UserError)])
+def test_what_oura_refuses_costs_the_accounts_nothing(
+        both: System, given: dict[str, Any], refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        subscribe(replace(both, settings=both.settings.model_copy(update=given)), now=CYCLE)
+    found = subscribe(both, now=CYCLE, dry_run=True)
+    assert {(line.provider, line.state) for line in found} == {
+        (Provider.OURA, "missing"), (Provider.WITHINGS, "good")}

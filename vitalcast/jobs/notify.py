@@ -7,14 +7,16 @@ is asked for again by the next run: without notifications readings come by the h
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from providers.observation import Provider
 from registry.connections import Connection, active_connections, conclude
-from registry.database import transaction
-from registry.event_words import known
+from registry.database import RegistryError, transaction
+from registry.event_words import OTHER, known
 from registry.events import Event, record
+from vitalcast.errors import UserError
 from vitalcast.settings import Settings
 from vitalcast.wiring import System
 
@@ -84,14 +86,15 @@ def _asked(system: System, connection: Connection,
     from providers.errors import ProviderError
 
     made: Made = Counter()
-    client = cast("WithingsClient", system.client(connection))
     try:
-        ask(client, made)
+        with closing(cast("WithingsClient", system.client(connection))) as client:
+            ask(client, made)
     except ProviderError as error:
         made[ANY_KIND, "failed"] += 1
         _tell(system, connection, error.reason, error.connection_status)
-    finally:
-        client.close()
+    except (RegistryError, UserError):              # its tokens cannot be read, for one
+        made[ANY_KIND, "failed"] += 1
+        _tell(system, connection, OTHER, None)
     return made
 
 

@@ -8,7 +8,7 @@ done, so that a run may die anywhere and be run again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from providers.observation import Provider
@@ -57,19 +57,15 @@ def _oura_is_set_up(settings: Settings) -> bool:
 def subscribe(system: System, *, now: datetime | None = None, dry_run: bool = False) -> list[Line]:
     """Have every subscription that is needed, and none that lapses soon; all of them by type.
 
-    UserError where settings are missing; ProviderError when Oura refuses or cannot be asked. What
-    Withings refuses of an account is a line.
+    UserError where settings are missing; ProviderError when Oura refuses or cannot be asked, after
+    Withings was. What Withings refuses of an account is a line.
     """
     _require_set_up(system.settings)
     now = now or datetime.now(UTC)
     if dry_run:
-        return [*_of_accounts(system, notify.notify_all, dry_run=True), *_oura(system, now, True)]
+        return _looked_after(system, now, {}, dry_run=True)
     with run(system.engine, job="subscribe", cycle=last_full_hour(now), shard="1/1") as figures:
-        lines = _of_accounts(system, notify.notify_all, dry_run=False)
-        figures.update(figures_of(lines))
-        lines += _oura(system, now, False)
-        figures.update(figures_of(lines))
-    return lines
+        return _looked_after(system, now, figures, dry_run=False)
 
 
 def unsubscribe(system: System, *, dry_run: bool = False) -> list[Line]:
@@ -107,6 +103,25 @@ def _require_set_up(settings: Settings) -> None:
     root = urlsplit(settings.webhook_url)
     if not root.hostname or (root.scheme != "https" and not settings.sandbox_url):
         raise UserError("VITALCAST_WEBHOOK_URL must be an address that begins with https://")
+
+
+def _looked_after(system: System, now: datetime, figures: dict[str, Any], *,
+                  dry_run: bool) -> list[Line]:
+    """Oura's first, since they lapse and a run may die among many accounts."""
+    from providers.errors import ProviderError
+
+    lines: list[Line] = []
+    refusal: ProviderError | UserError | None = None
+    try:
+        lines += _oura(system, now, dry_run)
+    except (ProviderError, UserError) as error:
+        refusal = error
+    figures.update(figures_of(lines))
+    lines += _of_accounts(system, notify.notify_all, dry_run=dry_run)
+    figures.update(figures_of(lines))
+    if refusal is not None:
+        raise refusal
+    return lines
 
 
 def _of_accounts(system: System, ask: Callable[..., notify.Made], *,
