@@ -28,6 +28,10 @@ BATCH = 500
 TRIES = 4
 """How often one batch is offered to a store that has no time, 1, 2 and 4 s apart."""
 
+MOST_UNFIT = 5
+"""How many events are refused alone, while nothing of their batch is taken, before each half that
+is left is tried by its newest events alone: a store that takes nothing is soon left alone."""
+
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(minutes=30)
 SINK = "elasticsearch"
@@ -137,7 +141,7 @@ class _Delivering:
                  clock: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
         self._engine, self._store, self._breaker = engine, store, breaker
         self._clock, self._sleep = clock, sleep
-        self._delivered = self._refused = 0
+        self._delivered = self._refused = self._before = 0
         self._unfit: dict[str, Unfit] = {}
 
     def all(self) -> Delivery:
@@ -155,6 +159,7 @@ class _Delivering:
     def _deliver(self, events: Sequence[StoredEvent]) -> None:
         """One batch, offered again where the store has no time for some of it."""
         left = self._without_those_there(events)
+        self._before = self._delivered
         for tried in range(TRIES):
             left = self._send(left)
             if not left:
@@ -194,14 +199,20 @@ class _Delivering:
             self._unfit[events[0].event_id] = error
             return ()
         half = len(events) // 2
-        return [*self._send(events[:half]), *self._send(events[half:])]
+        hopeless = self._nothing_taken() and len(self._unfit) > MOST_UNFIT
+        first = () if hopeless else self._send(events[:half])
+        return [*first, *self._send(events[half:])]
 
     def _give_up_unfit(self) -> None:
         """Mark what was refused alone, unless nothing was taken: then no event is at fault."""
-        if self._unfit and not self._delivered:
+        if self._unfit and self._nothing_taken():
             raise next(iter(self._unfit.values()))
         self._refuse({name: error.reason for name, error in self._unfit.items()})
         self._unfit.clear()
+
+    def _nothing_taken(self) -> bool:
+        """Whether nothing that was sent of this batch is there."""
+        return self._delivered == self._before
 
     def _refuse(self, reasons: Mapping[str, str]) -> None:
         with transaction(self._engine) as conn:

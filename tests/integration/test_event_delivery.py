@@ -203,6 +203,38 @@ def test_where_every_request_is_refused_no_event_is_given_up(
     assert once_each(engine, cluster)
 
 
+def test_a_batch_that_passed_makes_no_event_of_the_next_one_refused(
+        engine: Engine, cluster: Cluster, send: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log, "BATCH", 10)
+    happen(engine, 25)
+    with transaction(engine) as conn:
+        cluster.unfit = set(conn.execute(text(
+            "SELECT event_id FROM events ORDER BY number OFFSET 10")).scalars())
+    told = send()
+    assert (told.delivered, told.refused, told.waiting) == (10, 0, 16)    # and that it stopped
+    assert "400" in str(told.error)
+
+
+def test_a_store_that_refuses_everything_is_not_asked_for_every_event(
+        engine: Engine, cluster: Cluster, send: Deliver) -> None:
+    happen(engine, 200)
+    cluster.most_bytes = 10
+    assert "413" in str(send().error)
+    assert len(cluster.requests) < 60         # of 399 that reach each event
+
+
+def test_many_that_are_refused_alone_hold_nothing_up(
+        engine: Engine, cluster: Cluster, send: Deliver, clock: Clock) -> None:
+    happen(engine, 100)
+    with transaction(engine) as conn:
+        cluster.unfit = set(conn.execute(text(
+            "SELECT event_id FROM events ORDER BY number LIMIT 20")).scalars())
+    assert send().delivered == 80
+    clock.now += timedelta(hours=1)           # those left over are told from a store that stopped
+    told = send()                             # by the events of its stop and of its end
+    assert (told.delivered, told.refused, told.waiting, told.error) == (2, 6, 0, None)
+
+
 def test_a_days_outage_stops_nothing_and_loses_nothing(
         engine: Engine, cluster: Cluster, send: Deliver, clock: Clock) -> None:
     happen(engine, 2)
