@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from registry import retention
 from registry.database import Engine, transaction
@@ -104,6 +104,32 @@ def test_of_fetches_and_fits_stays_what_the_next_ones_begin_from(
     assert [row.job for row in rows(engine, "SELECT job FROM runs")] == ["retain"]
     assert gone["history"] > len(fits)
     assert retain(place.system, cycle=CYCLE + 91 * DAY)["history"] == 0
+
+
+_YEAR = """
+TRUNCATE runs;
+INSERT INTO runs (job, cycle, shard, status, started_at, figures)
+SELECT 'ingest', hour, '1/1', 'done', hour, '{}'
+FROM generate_series(:at - interval '1 year', :at, interval '1 hour') hour"""
+
+
+def test_pages_without_anything_past_its_days_are_left_alone(
+        engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "PAGES", 1)
+    with transaction(engine) as conn:
+        conn.execute(text(_YEAR), {"at": CYCLE})
+    deletes = []
+
+    def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
+        deletes.extend([statement] if "DELETE" in statement else [])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        gone = [retention.drop_history(engine, CYCLE - 364 * DAY) for _ in range(2)]
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert gone == [24, 0]
+    assert len(deletes) == 1
 
 
 def test_counts_for_boards_stay_for_years(engine: Engine, database_url: str) -> None:
