@@ -14,11 +14,13 @@ from datetime import datetime
 from typing import Any
 
 from registry.database import transaction
+from registry.patients import patient_ids
 from registry.rehearsal import date_back, lived_through
 from vitalcast.cycle import HOUR, partition_key
+from vitalcast.errors import UserError
 from vitalcast.model_config import ModelConfig
 from vitalcast.processes import Command, Supervisor, script
-from vitalcast.sandbox_admin import anchor_of, arm, armed, disarm, set_clock
+from vitalcast.sandbox_admin import anchor_of, arm, armed, disarm, set_clock, subjects
 from vitalcast.settings import child_environment
 from vitalcast.wiring import System
 
@@ -71,7 +73,8 @@ def live_past(system: System, until: datetime, step: Step, *, hours: Sequence[Ho
               config: ModelConfig = USUAL) -> None:
     """Live through the hours up to `until` that were not yet; the vendors' clock ends there.
 
-    `config` is what they run with but for what they say themselves.
+    `config` is what they run with but for what they say themselves. UserError, with no stamp moved,
+    where the database holds a patient whom the sandbox does not serve.
     """
     root = system.settings.sandbox_url
     anchor = anchor_of(root)
@@ -81,9 +84,9 @@ def live_past(system: System, until: datetime, step: Step, *, hours: Sequence[Ho
         with transaction(system.engine) as conn:
             if hour > until or lived_through(conn, hour):
                 continue
+        _dated_back(system, hour)                   # what a killed past left
         step(f"  {one.ago} h ago: {one.told}")
         set_clock(root, hour)
-        _dated_back(system, hour)                   # what a killed past left
         _killed(system, hour, one.hangs)
         with _broken(root, one.faults):
             _cycle(system, hour, config.model_copy(update=dict(one.config)))
@@ -112,7 +115,12 @@ def _cycle(system: System, hour: datetime, config: ModelConfig) -> None:
 
 
 def _dated_back(system: System, hour: datetime) -> None:
+    served = {one.subject_id for one in subjects(system.settings.sandbox_url)}
     with transaction(system.engine) as conn:
+        if not served.issuperset(patient_ids(conn)):
+            raise UserError("the database holds patients whom the sandbox does not serve, whose "
+                            "stamps must stay as they are: leave the past out with --past 0, or "
+                            "set VITALCAST_HOME or VITALCAST_DATABASE_URL to a place without them")
         date_back(conn, hour)
 
 

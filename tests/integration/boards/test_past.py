@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, text
 
 from registry.database import transaction
+from registry.patients import add_patient
 from tests.reference.cycles import CYCLE, Installation, assert_same, dump, vendors
 from tests.watched import HOURS
 from vitalcast.cycle import HOUR
+from vitalcast.errors import UserError
 from vitalcast.past import PAST, Hour, live_past
 
 
@@ -67,3 +70,20 @@ def test_a_past_that_was_killed_goes_on(engine: Engine, database_url: str) -> No
         ("evaluate", 1), ("forecast", 1), ("ingest", 2), ("rollup", 1), ("train", 1), ("watch", 1)]
     assert rows(engine, "SELECT min(fetched_at) >= max(cycle) AND max(fetched_at) < max(ended_at) "
                         "FROM observations, runs") == [(True,)]
+
+
+def test_a_database_with_a_patient_of_another_place_is_left_alone(
+        engine: Engine, database_url: str) -> None:
+    ago = Hour(ago=6, told="a quiet hour")
+    with vendors() as root:
+        place = Installation.on(engine, database_url, root)
+        place.clock(CYCLE - 6 * HOUR)
+        place.ingest(CYCLE - 6 * HOUR)
+        with transaction(engine) as conn:
+            add_patient(conn, "somebody")
+        stamps = "SELECT job, started_at, ended_at FROM runs"
+        before = rows(engine, stamps)
+        with pytest.raises(UserError, match="--past 0"):
+            live_past(place.system, CYCLE, lambda _: None, hours=[ago])
+        assert rows(engine, stamps) == before
+        live_past(place.system, CYCLE, lambda _: None, hours=[])
