@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -17,7 +18,8 @@ class Storing(Generic[Found]):
     """Calls one after the other in a thread of their own; each result goes to `done`, in order.
 
     Only one is under way: whoever adds another waits for it, so that memory holds two at most.
-    Its error comes out of the next call here, and of the end.
+    Its error comes out of the next call here, and of the end. A call belongs to the run that
+    was under way when it was added (`registry.events.running`).
     """
 
     def __init__(self, done: Callable[[Found], None]) -> None:
@@ -28,7 +30,7 @@ class Storing(Generic[Found]):
     def add(self, call: Callable[[], Found]) -> None:
         """Begin with `call` as soon as the one before it has ended well."""
         self.finish()
-        self._last = self._thread.submit(call)
+        self._last = self._thread.submit(copy_context().run, call)
 
     def finish(self) -> None:
         """Wait until everything is stored."""
@@ -41,10 +43,10 @@ class Storing(Generic[Found]):
         sys.setswitchinterval(_TURN_S)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None,
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None,
                  __: TracebackType | None) -> None:
         try:
-            if kind is None:
+            if error is None:
                 self.finish()
         finally:
             self._thread.shutdown()

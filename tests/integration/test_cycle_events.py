@@ -111,6 +111,19 @@ def test_a_vendor_that_fails_is_told_by_reason_and_count(
     assert event.data["count"] == failed
 
 
+def test_a_link_that_changed_is_told_with_the_run_that_found_it(
+    place: Installation, engine: Engine,
+) -> None:
+    arm(place.sandbox_url, "vendor_error", provider="google_health")
+    linked = len(told(engine))
+    place.ingest()
+    changes = [event for event in told(engine)[linked:] if event.kind == "link.changed"]
+    with transaction(engine) as conn:
+        run_id = conn.execute(text("SELECT run_id FROM runs WHERE job = 'ingest'")).scalar_one()
+    assert {(event.job, event.cycle, event.shard, event.run_id) for event in changes} == {
+        ("ingest", CYCLE, "1/1", run_id)}
+
+
 def test_searches_are_told_by_member_and_reason(place: Installation, engine: Engine) -> None:
     use_config(place.system, ARIMA_TOO)
     training.train(place.system, cycle=_ingested(place), shard="1/1",

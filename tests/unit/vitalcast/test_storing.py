@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextvars import ContextVar
 from functools import partial
 
 import pytest
@@ -70,3 +71,12 @@ def test_an_error_of_the_caller_is_the_one_that_is_told() -> None:
 
     with pytest.raises(KeyError):
         fetch(Storing(print))
+
+
+def test_what_is_stored_belongs_to_what_ran_when_it_was_added() -> None:
+    runs: ContextVar[int] = ContextVar("runs", default=0)
+    runs.set(7)
+    stored: list[int] = []
+    with Storing(stored.append) as storing:
+        storing.add(runs.get)
+    assert stored == [7]
