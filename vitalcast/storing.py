@@ -18,8 +18,9 @@ class Storing(Generic[Found]):
     """Calls one after the other in a thread of their own; each result goes to `done`, in order.
 
     Only one is under way: whoever adds another waits for it, so that memory holds two at most.
-    Its error comes out of the next call here, and of the end. A call belongs to the run that
-    was under way when it was added (`registry.events.running`).
+    Its error comes out of the next call here, and of the end; where the caller fails first, the
+    caller's error has a note of its class. A call belongs to the run that was under way when it was
+    added (`registry.events.running`).
     """
 
     def __init__(self, done: Callable[[Found], None]) -> None:
@@ -48,6 +49,8 @@ class Storing(Generic[Found]):
         try:
             if error is None:
                 self.finish()
+            elif self._last and (unstored := self._last.exception()):
+                error.add_note(f"storing failed too: {type(unstored).__name__}")
         finally:
             self._thread.shutdown()
             sys.setswitchinterval(self._turn_s)

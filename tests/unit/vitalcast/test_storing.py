@@ -69,8 +69,9 @@ def test_an_error_of_the_caller_is_the_one_that_is_told() -> None:
             storing.add(fail)
             raise KeyError
 
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as caught:
         fetch(Storing(print))
+    assert caught.value.__notes__ == ["storing failed too: OSError"]
 
 
 def test_what_is_stored_belongs_to_what_ran_when_it_was_added() -> None:
