@@ -257,7 +257,9 @@ def test_airflow_s_history_can_be_cleaned(place: Place) -> None:
                     now.isoformat()],
                    env={**os.environ, **place.stack.airflow.environment()}, check=True,
                    capture_output=True)
-    assert min(before.values()) > 0
-    assert {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN} == dict.fromkeys(CHAIN, 0)
+    # Airflow keeps the newest run of each DAG that nobody triggered by hand.
+    left = {dag: len(place.client.runs(dag, KEY)) for dag in CHAIN}
+    assert min(before.values()) > 0 and left["ingest_vitals"] == 0
+    assert max(left.values()) <= 1 < max(before.values())
     again = place.trigger_without_key("retain_models")
     assert place.end_of("retain_models", again["dag_run_id"]) == "success"
