@@ -1,16 +1,19 @@
 """Time series and state timelines as SVG."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from dashboards.draw_words import colour, number, palette, ticks
 from dashboards.model import Panel
 
 Points = list[tuple[float, float]]
+Layer = Sequence[tuple[float, float, float]]
+"""(time, bottom, top) of each point."""
 
 GREY, LINE = "#6e6e6e", "#e4e4e4"
 LEFT, BOTTOM = 62, 40
@@ -41,6 +44,22 @@ class Frame:
                 f'{drawn}</svg>')
 
 
+def _gaps(rows: Sequence[Sequence[Any]]) -> dict[str, list[float]]:
+    """Times (seconds) by metric at which a query says that there is no value: lines break there."""
+    found: dict[str, list[float]] = {}
+    for moment, metric, value in rows:
+        if value is None:
+            at = moment.timestamp() if isinstance(moment, datetime) else float(moment)
+            found.setdefault(str(metric), []).append(at)
+    return {name: sorted(times) for name, times in found.items()}
+
+
+def _pieces(points: Layer, gaps: Sequence[float]) -> Iterator[Layer]:
+    """The points between one gap and the next."""
+    for _, piece in groupby(points, key=lambda point: bisect(gaps, point[0])):
+        yield list(piece)
+
+
 def series_of(rows: Sequence[Sequence[Any]]) -> dict[str, Points]:
     """Points (seconds, value) by metric, in order of time; without a value there is none."""
     found: dict[str, Points] = {}
@@ -66,10 +85,11 @@ def timeseries(panel: Panel, rows: Sequence[Sequence[Any]], box: Frame) -> str:
         share = (min(max(value, low), high) - low) / ((high - low) or 1)
         return frame.y + frame.height * (1 - share)
 
-    grain = _grain(series)
+    grain, gaps = _grain(series), _gaps(rows)
     parts = [_axes(frame, low, high, panel, y), frame.clipped("".join(
         _bars(points, frame, y, colours[name], grain) if panel.bars else
-        _line(points, frame, y, colours[name], panel.stacked, name in panel.dashed)
+        "".join(_line(piece, frame, y, colours[name], panel.stacked, name in panel.dashed)
+                for piece in _pieces(points, gaps.get(name, ())))
         for name, points in layers.items()))]
     parts += [_limit(frame, y(one.value), colour(one.colour)) for one in panel.thresholds
               if one.value is not None and low < one.value < high]
@@ -179,7 +199,7 @@ def _bars(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, ow
         for at, bottom, top in points)
 
 
-def _line(points: Sequence[tuple[float, float, float]], frame: Frame, y: Any, own: str,
+def _line(points: Layer, frame: Frame, y: Any, own: str,
           stacked: bool, dashed: bool) -> str:
     """A line, with dots where they are few; filled down to the metric below when stacked."""
     tops = [(frame.at(at), y(top)) for at, _, top in points]

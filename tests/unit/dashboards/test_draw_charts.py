@@ -22,3 +22,13 @@ def test_a_point_before_the_time_shown_is_clipped() -> None:
     left, top, width, height = map(float, clip.attrib["viewBox"].split())
     assert box.x < left < left + width < box.x + box.width
     assert box.y < top < top + height < box.y + box.height
+
+
+def test_a_line_breaks_where_there_is_no_value() -> None:
+    panel = next(one for one in BOARDS[0].panels if one.kind is Kind.TIMESERIES)
+    box = Frame(x=0, y=0, width=400, height=300, since=0, until=10 * HOUR_S)
+    values = [1.0, 2.0, None, None, 3.0, 2.0, None]
+    drawn = timeseries(replace(panel, bars=False, stacked=False), [
+        (hour * HOUR_S, "one", value) for hour, value in enumerate(values)], box)
+    whole = ElementTree.fromstring(f'<svg xmlns="http://www.w3.org/2000/svg">{drawn}</svg>')
+    assert [len(line.attrib["points"].split()) for line in whole.iter(f"{SVG}polyline")] == [2, 2]
